@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * sd_journal_send() blocks when journald does not read, and an observer that waits for journald does not observe. So
+ * records are written to journald's socket without waiting. The protocol is public (systemd's
+ * docs/JOURNAL_NATIVE_PROTOCOL.md): one datagram a record, one field a line, and a length in front of values that hold
+ * line breaks.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "util/fd.h"
+#include "util/log.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+/* A record with all of recovery's fields is about 1.5 KiB. */
+#define RECORD_MAX 8192U
+#define LINE_SIZE  2048U
+
+/* What waits for a stuck journald: some 200 incidents. Beyond, they are counted. */
+#define RING_SIZE (256U * 1024U)
+
+static struct {
+        const char *identifier;
+        int max_level;
+        int fd; /* of the journal, -1: standard error */
+        uint64_t dropped;
+        size_t head, used; /* ring: records of a 32-bit length and so many bytes */
+        uint8_t ring[RING_SIZE];
+} the_log = { .identifier = "", .max_level = LOG_INFO, .fd = -1 };
+
+typedef struct Record {
+        uint8_t data[RECORD_MAX];
+        size_t size;
+        bool overflow;
+} Record;
+
+static void record_bytes(Record *r, const void *data, size_t n) {
+        if (n > sizeof(r->data) - r->size) {
+                r->overflow = true;
+                return;
+        }
+        memcpy(r->data + r->size, data, n);
+        r->size += n;
+}
+
+static void record_field(Record *r, const char *name, const char *value) {
+        size_t n = strlen(value);
+
+        record_bytes(r, name, strlen(name));
+        if (strchr(value, '\n')) {
+                uint8_t size[8];
+
+                for (size_t i = 0; i < sizeof(size); i++)
+                        size[i] = (uint8_t) ((uint64_t) n >> (8 * i));
+                record_bytes(r, "\n", 1);
+                record_bytes(r, size, sizeof(size));
+        } else
+                record_bytes(r, "=", 1);
+        record_bytes(r, value, n);
+        record_bytes(r, "\n", 1);
+}
+
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long dev, ino;
+        char *end;
+        struct stat st;
+
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        errno = 0;
+        dev = strtoull(stream, &end, 10);
+        if (errno != 0 || *end != ':')
+                return false;
+        ino = strtoull(end + 1, &end, 10);
+        return errno == 0 && *end == 0 && dev == st.st_dev && ino == st.st_ino;
+}
+
+static int journal_connect(void) {
+        static const struct sockaddr_un sa = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+        _cleanup_close_ int fd = -1;
+
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return negative_errno();
+        if (connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) < 0)
+                return negative_errno();
+        return TAKE_FD(fd);
+}
+
+void log_open(const char *identifier) {
+        the_log.identifier = identifier;
+        if (stderr_is_journal())
+                the_log.fd = journal_connect();
+}
+
+void log_close(void) {
+        log_flush();
+        the_log.fd = safe_close(the_log.fd);
+}
+
+void log_set_max_level(int level) {
+        the_log.max_level = level;
+}
+
+int log_get_max_level(void) {
+        return the_log.max_level;
+}
+
+bool log_pending(void) {
+        return the_log.used > 0;
+}
+
+int log_fd(void) {
+        return the_log.fd;
+}
+
+uint64_t log_dropped(void) {
+        return the_log.dropped;
+}
+
+static void ring_copy_in(const void *data, size_t n) {
+        size_t at = (the_log.head + the_log.used) % RING_SIZE, first = MIN(n, RING_SIZE - at);
+
+        memcpy(the_log.ring + at, data, first);
+        memcpy(the_log.ring, (const uint8_t *) data + first, n - first);
+        the_log.used += n;
+}
+
+static void ring_copy_out(void *data, size_t offset, size_t n) {
+        size_t at = (the_log.head + offset) % RING_SIZE, first = MIN(n, RING_SIZE - at);
+
+        memcpy(data, the_log.ring + at, first);
+        memcpy((uint8_t *) data + first, the_log.ring, n - first);
+}
+
+static void ring_push(const Record *r) {
+        uint32_t size = (uint32_t) r->size;
+
+        if (RING_SIZE - the_log.used < sizeof(size) + r->size) {
+                the_log.dropped++;
+                return;
+        }
+        ring_copy_in(&size, sizeof(size));
+        ring_copy_in(r->data, r->size);
+}
+
+/* Sends one record. Returns 0, -EAGAIN when it should wait, or what else went wrong. */
+static int journal_send(const void *data, size_t size) {
+        for (unsigned attempt = 0;; attempt++) {
+                int fd;
+
+                if (send(the_log.fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+                        return 0;
+                if (errno == EINTR)
+                        continue;
+                if (errno == ENOBUFS)
+                        return -EAGAIN;
+                /* journald was replaced: its new socket, once. */
+                if (attempt > 0 || (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET))
+                        return negative_errno();
+                fd = journal_connect();
+                if (fd < 0)
+                        return -EAGAIN;
+                (void) dup3(fd, the_log.fd, O_CLOEXEC); /* the number stays: an event source may hold it */
+                (void) safe_close(fd);
+        }
+}
+
+void log_flush(void) {
+        while (the_log.fd >= 0 && the_log.used > 0) {
+                Record record;
+                uint32_t size;
+
+                ring_copy_out(&size, 0, sizeof(size));
+                ring_copy_out(record.data, sizeof(size), size);
+                if (journal_send(record.data, size) == -EAGAIN)
+                        return;
+                the_log.head = (the_log.head + sizeof(size) + size) % RING_SIZE;
+                the_log.used -= sizeof(size) + size;
+        }
+}
+
+static void to_journal(int level, const char *message_id, const LogField *fields, size_t n_fields,
+                       const char *message) {
+        const char priority[2] = { (char) ('0' + (level & LOG_PRIMASK)), 0 };
+        Record record;
+        int r;
+
+        record.size = 0;
+        record.overflow = false;
+        record_field(&record, "MESSAGE", message);
+        record_field(&record, "PRIORITY", priority);
+        record_field(&record, "SYSLOG_IDENTIFIER", the_log.identifier);
+        if (message_id)
+                record_field(&record, "MESSAGE_ID", message_id);
+        for (size_t i = 0; i < n_fields; i++)
+                record_field(&record, fields[i].name, fields[i].value);
+        if (record.overflow) {
+                the_log.dropped++;
+                return;
+        }
+
+        log_flush();
+        if (the_log.used > 0) {
+                ring_push(&record); /* order is kept */
+                return;
+        }
+        r = journal_send(record.data, record.size);
+        if (r == -EAGAIN)
+                ring_push(&record);
+        else if (r < 0)
+                the_log.dropped++;
+}
+
+static void dispatch(int level, const char *message_id, const LogField *fields, size_t n_fields,
+                     const char *message) {
+        int saved = errno;
+
+        if (the_log.fd >= 0)
+                to_journal(level, message_id, fields, n_fields, message);
+        else
+                (void) fprintf(stderr, "%s\n", message);
+        errno = saved;
+}
+
+void log_struct(int level, const char *message_id, const LogField *fields, size_t n_fields,
+                const char *format, ...) {
+        char message[LINE_SIZE];
+        va_list ap;
+
+        if ((level & LOG_PRIMASK) > the_log.max_level)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        dispatch(level, message_id, fields, n_fields, message);
+}
+
+void log_full(int level, const char *format, ...) {
+        char message[LINE_SIZE];
+        va_list ap;
+
+        if ((level & LOG_PRIMASK) > the_log.max_level)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        dispatch(level, NULL, NULL, 0, message);
+}
+
+int log_full_errno(int level, int error, const char *format, ...) {
+        char message[LINE_SIZE];
+        va_list ap;
+        size_t n;
+
+        if ((level & LOG_PRIMASK) > the_log.max_level)
+                return error;
+        va_start(ap, format);
+        (void) vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        n = strlen(message);
+        (void) snprintf(message + n, sizeof(message) - n, ": %s", strerror(error < 0 ? -error : error));
+        dispatch(level, NULL, NULL, 0, message);
+        return error;
+}

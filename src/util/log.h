@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Logging that never waits.
+ *
+ * To the journal by its native datagram protocol when standard error is a journal stream (systemd.exec(5),
+ * JOURNAL_STREAM), else to standard error as lines. A journal that does not take a record now gets it later from a
+ * ring of fixed size; when that is full, records are counted and dropped.
+ *
+ * One process-wide log; one thread. The levels are those of syslog(3).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#include "util/macro.h"
+
+/* One more field of a record; value is text. Names are the journal's: capitals, digits and underscores. */
+typedef struct LogField {
+        const char *name;
+        const char *value;
+} LogField;
+
+/* `identifier` is borrowed for good: it is the program's name. Never fails: at worst it is standard error. */
+void log_open(const char *identifier);
+void log_close(void);
+
+/* Records above this level are not made; LOG_INFO at first. */
+void log_set_max_level(int level);
+int log_get_max_level(void) _pure_;
+
+void log_full(int level, const char *format, ...) _printf_(2, 3);
+/* An incident: with the id of its catalog entry (32 hex digits) and fields of its own. */
+void log_struct(int level, const char *message_id, const LogField *fields, size_t n_fields,
+                const char *format, ...) _printf_(5, 6);
+/* The same as a line, with what the errno means behind it; returns the error. */
+int log_full_errno(int level, int error, const char *format, ...) _printf_(3, 4);
+
+#define log_error(...)            log_full(LOG_ERR, __VA_ARGS__)
+#define log_warning(...)          log_full(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)           log_full(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)             log_full(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)            log_full(LOG_DEBUG, __VA_ARGS__)
+#define log_error_errno(e, ...)   log_full_errno(LOG_ERR, e, __VA_ARGS__)
+#define log_warning_errno(e, ...) log_full_errno(LOG_WARNING, e, __VA_ARGS__)
+
+/* Records wait: call log_flush() when log_fd() is writable. log_fd() is -1 when nothing ever waits. */
+bool log_pending(void) _pure_;
+int log_fd(void) _pure_;
+void log_flush(void);
+
+/* Records lost since start: the ring was full, or one did not fit. */
+uint64_t log_dropped(void) _pure_;
