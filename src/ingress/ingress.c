@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Batches off sockets.
+ *
+ * Each listener is one source on the event loop, all at the same priority, and each turn takes one batch: sd-event
+ * serves equals in the order in which they became ready, so a flooded listener delays another by one batch at most.
+ *
+ * Beats are read before exits and stalls are judged, so ingress stands above them. But sd-event serves only the
+ * highest priority that is pending, and a flood is always pending: after four full batches in a row ingress steps
+ * below everything else until the others had four turns, or nothing else wanted one. A batch that empties its queue
+ * is no flood and changes nothing.
+ *
+ * One clock reading per batch. Buffers are taken at start; a datagram costs no allocation and, at full batches, a
+ * sixty-fourth of a system call.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "ingress/control.h"
+#include "ingress/ingress.h"
+#include "util/fd.h"
+
+/* The same socket limit as the observer's; a byte of index. */
+#define LISTENERS_MAX 64U
+
+/* Longer than any frame, plain or secure (64 bytes), so that one too long is seen as such; two cache lines. */
+#define BUFFER_SIZE 128U
+
+/* How many datagrams a queue can hold is fixed when the socket is made and cannot be asked of it. systemd raises
+ * net.unix.max_dgram_qlen to 512; a drain reads that much, and one batch more for what an administrator added. */
+#define DRAIN_BATCHES (512U / INGRESS_BATCH + 1U)
+
+typedef struct Source {
+        Ingress *ingress;
+        Listener listener;
+        sd_event_source *source;
+} Source;
+
+struct Ingress {
+        sd_event *event;
+        IngressHooks hooks;
+        void *userdata;
+        IngressPriorities priorities;
+
+        uint64_t last_iteration; /* of the loop, in which a full batch was read */
+        unsigned consecutive;
+        unsigned turns_left; /* of others, while yielding; 0: not yielding */
+
+        Source *sources[LISTENERS_MAX];
+        size_t n_sources;
+
+        struct mmsghdr messages[INGRESS_BATCH];
+        struct iovec vectors[INGRESS_BATCH];
+        Datagram datagrams[INGRESS_BATCH];
+        uint8_t buffers[INGRESS_BATCH][BUFFER_SIZE];
+        uint8_t controls[INGRESS_BATCH][CONTROL_SIZE] __attribute__((aligned(8)));
+};
+
+int ingress_new(sd_event *event, const IngressHooks *hooks, void *userdata, IngressPriorities priorities,
+                Ingress **ret) {
+        Ingress *i;
+
+        assert(event && hooks && ret);
+
+        i = calloc(1, sizeof(Ingress));
+        if (!i)
+                return -ENOMEM;
+        i->event = sd_event_ref(event);
+        i->hooks = *hooks;
+        i->userdata = userdata;
+        i->priorities = priorities;
+        for (size_t k = 0; k < INGRESS_BATCH; k++) {
+                i->vectors[k] = (struct iovec){ .iov_base = i->buffers[k], .iov_len = BUFFER_SIZE };
+                i->messages[k].msg_hdr = (struct msghdr){
+                        .msg_iov = &i->vectors[k],
+                        .msg_iovlen = 1,
+                        .msg_control = i->controls[k],
+                        .msg_controllen = CONTROL_SIZE,
+                };
+        }
+        *ret = i;
+        return 0;
+}
+
+Ingress *ingress_free(Ingress *i) {
+        if (!i)
+                return NULL;
+
+        for (size_t k = 0; k < i->n_sources; k++) {
+                sd_event_source_disable_unref(i->sources[k]->source);
+                listener_done(&i->sources[k]->listener);
+                free(i->sources[k]);
+        }
+        sd_event_unref(i->event);
+        free(i);
+        return NULL;
+}
+
+static void close_fd(int fd) {
+        (void) safe_close(fd);
+}
+
+/* What the message is, before anybody looks inside. Cut control data comes first: with it gone, so may be the
+ * credentials, and with them any right to judge the rest. */
+static void describe(const Listener *l, struct mmsghdr *m, Datagram *d) {
+        Control control;
+
+        control_parse(&m->msg_hdr, close_fd, &control);
+        *d = (Datagram){
+                .frame = m->msg_hdr.msg_iov->iov_base,
+                .source = SOURCE_LOCAL,
+                .uid = UID_NONE,
+                .listener = l->index,
+                .origin = ORIGIN_SOCKET_MODE_ONLY,
+                .verdict = RECEIVE_OK,
+        };
+        if (control.has_credentials) {
+                d->uid = control.uid;
+                d->pid = control.pid;
+                if (control.pid > 0)
+                        d->origin = ORIGIN_KERNEL_ATTESTED;
+        }
+
+        if (m->msg_hdr.msg_flags & MSG_CTRUNC)
+                d->verdict = RECEIVE_CONTROL_TRUNCATED;
+        else if (m->msg_len != VLP_FRAME_SIZE || (m->msg_hdr.msg_flags & MSG_TRUNC))
+                d->verdict = RECEIVE_MIS_SIZED;
+        else if (!control.has_credentials)
+                d->verdict = RECEIVE_NO_CREDENTIALS;
+}
+
+/* Reads one batch. Returns how many datagrams there were; fewer than INGRESS_BATCH: the queue ran empty. */
+static size_t read_batch(Ingress *i, Listener *l) {
+        nsec_t now;
+        int n;
+
+        n = recvmmsg(l->fd, i->messages, INGRESS_BATCH, MSG_DONTWAIT, NULL);
+        now = i->hooks.now(i->userdata);
+        if (n < 0) {
+                if (errno != EAGAIN && errno != EINTR)
+                        i->hooks.failed(i->userdata, l->index, negative_errno(), now);
+                else if (errno == EAGAIN)
+                        i->hooks.empty(i->userdata, l->index, now);
+                return 0;
+        }
+
+        for (int k = 0; k < n; k++) {
+                describe(l, &i->messages[k], &i->datagrams[k]);
+                i->messages[k].msg_hdr.msg_controllen = CONTROL_SIZE; /* the kernel wrote what it used */
+        }
+        l->datagrams += (uint64_t) n;
+        i->hooks.datagrams(i->userdata, i->datagrams, (size_t) n, now);
+        if ((unsigned) n < INGRESS_BATCH)
+                i->hooks.empty(i->userdata, l->index, now);
+        return (size_t) n;
+}
+
+static int set_priorities(Ingress *i, int64_t priority) {
+        for (size_t k = 0; k < i->n_sources; k++) {
+                int r = sd_event_source_set_priority(i->sources[k]->source, priority);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int on_prepare(sd_event_source *source, void *userdata);
+
+static int yield_begin(Ingress *i) {
+        int r;
+
+        i->consecutive = 0;
+        i->turns_left = INGRESS_TURNS + 1; /* the loop's next preparation comes before anybody's turn */
+        r = sd_event_source_set_prepare(i->sources[0]->source, on_prepare);
+        if (r < 0)
+                return r;
+        return set_priorities(i, i->priorities.yielding);
+}
+
+static int yield_end(Ingress *i) {
+        int r;
+
+        i->turns_left = 0;
+        r = sd_event_source_set_prepare(i->sources[0]->source, NULL);
+        if (r < 0)
+                return r;
+        return set_priorities(i, i->priorities.normal);
+}
+
+/* Called once per turn of the loop while yielding: whoever has the turn, it is not us. */
+static int on_prepare(sd_event_source *source, void *userdata) {
+        Source *s = userdata;
+
+        if (s->ingress->turns_left > 1) {
+                s->ingress->turns_left--;
+                return 0;
+        }
+        return yield_end(s->ingress);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Source *s = userdata;
+        Ingress *i = s->ingress;
+        uint64_t iteration = 0;
+        size_t n;
+        int r;
+
+        if (i->turns_left > 0) { /* nobody else wanted the turn */
+                r = yield_end(i);
+                if (r < 0)
+                        return r;
+        }
+
+        n = read_batch(i, &s->listener);
+        i->hooks.settled(i->userdata);
+        if (n < INGRESS_BATCH)
+                return 0;
+
+        (void) sd_event_get_iteration(i->event, &iteration);
+        i->consecutive = iteration == i->last_iteration + 1 ? i->consecutive + 1 : 1;
+        i->last_iteration = iteration;
+        return i->consecutive >= INGRESS_TURNS ? yield_begin(i) : 0;
+}
+
+int ingress_add(Ingress *i, Listener *listener) {
+        _cleanup_free_ Source *s = NULL;
+        char description[sizeof("listener-") + LISTENER_NAME_SIZE];
+        int r;
+
+        assert(i && listener);
+
+        if (i->n_sources >= LISTENERS_MAX)
+                return -E2BIG;
+        s = calloc(1, sizeof(Source));
+        if (!s)
+                return -ENOMEM;
+        s->ingress = i;
+        s->listener = *listener;
+
+        r = sd_event_add_io(i->event, &s->source, listener->fd, EPOLLIN, on_readable, s);
+        if (r < 0)
+                return r;
+        (void) snprintf(description, sizeof(description), "listener-%s", listener->name);
+        (void) sd_event_source_set_description(s->source, description);
+        r = sd_event_source_set_priority(s->source, i->priorities.normal);
+        if (r >= 0)
+                r = sd_event_source_set_exit_on_failure(s->source, true);
+        if (r < 0) {
+                sd_event_source_disable_unref(s->source);
+                return r;
+        }
+
+        listener->fd = -1;
+        i->sources[i->n_sources++] = TAKE_PTR(s);
+        return 0;
+}
+
+void ingress_drain(Ingress *i) {
+        for (size_t k = 0; k < i->n_sources; k++)
+                for (size_t n = 0; n < DRAIN_BATCHES; n++)
+                        if (read_batch(i, &i->sources[k]->listener) < INGRESS_BATCH)
+                                break;
+}
+
+const Listener *ingress_listener(const Ingress *i, size_t n) {
+        return n < i->n_sources ? &i->sources[n]->listener : NULL;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Receiving: sockets on the event loop, batches off them, and the kernel's word on each sender, handed upward as
+ * datagrams with the time they were read at.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "ingress/listener.h"
+
+typedef struct Ingress Ingress;
+
+/* One recvmmsg() takes at most this many; core/observer.h takes as many at once. */
+#define INGRESS_BATCH 64U
+
+typedef struct IngressHooks {
+        nsec_t (*now)(void *userdata);
+        /* A batch, in the order of arrival. Borrowed for the call. */
+        void (*datagrams)(void *userdata, const Datagram *batch, size_t n, nsec_t now);
+        /* The socket could not be read (negative errno); it stays in service. */
+        void (*failed)(void *userdata, uint8_t listener, int error, nsec_t now);
+        /* The queue ran empty just now. */
+        void (*empty)(void *userdata, uint8_t listener, nsec_t now);
+        /* After whatever was read in one turn: the moment to arm timers. */
+        void (*settled)(void *userdata);
+} IngressHooks;
+
+typedef struct IngressPriorities {
+        int64_t normal;   /* above whatever judges silence and exits */
+        int64_t yielding; /* below everything else, for a round after IngressTurns consecutive batches */
+} IngressPriorities;
+
+/* Consecutive full batches before everything else that waits gets its turn, and how many turns of others that is at
+ * most: a bus call, a signal and the timer are then each served within two rounds, that is eight batches. */
+#define INGRESS_TURNS 4U
+
+/* Returns 0, -ENOMEM. */
+int ingress_new(sd_event *event, const IngressHooks *hooks, void *userdata, IngressPriorities priorities,
+                Ingress **ret);
+Ingress *ingress_free(Ingress *i);
+DEFINE_CLEANUP_FUNC(Ingress, ingress_free)
+
+/* Takes a listener over (its index must be set) and starts to read it. Returns 0, -E2BIG, or what sd-event said; on
+ * failure the listener stays the caller's. */
+int ingress_add(Ingress *i, Listener *listener);
+
+/* Reads what is queued now, on every listener, up to the length of a queue: what arrives meanwhile need not be waited
+ * for. */
+void ingress_drain(Ingress *i);
+
+/* Listeners in the order they were added: i from 0 until NULL. */
+const Listener *ingress_listener(const Ingress *i, size_t n);
