@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Judging: gathers the facts of a stall, has the gates look at them, and does what they say.
+ *
+ * A stall is judged when it is new and when what it waits for has come ("due"), never by polling. First with what is
+ * known here; if nothing final speaks against it, systemd is asked for the unit, once for all of its due stalls, and
+ * the reply puts them before the gates again, with every fact taken anew: that is the check just before acting, and
+ * nothing lies between it and the call but the same turn of the loop.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "recovery/process.h"
+#include "recovery/recovery-private.h"
+#include "util/unit-name.h"
+
+/* "/sys/fs/cgroup", a path of the kernel's, "/cgroup.events". */
+#define CGROUP_PATH_MAX 4096
+
+static int read_text(const Recovery *r, const char *path, char *buf, size_t size) {
+        if (r->hooks.read_text)
+                return r->hooks.read_text(r->userdata, path, buf, size);
+        return process_read_text(NULL, path, buf, size);
+}
+
+static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
+        char text[PROCESS_TEXT_MAX], path[CGROUP_PATH_MAX], file[CGROUP_PATH_MAX + 32];
+
+        (void) snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
+        if (read_text(r, path, text, sizeof(text)) < 0 || process_parse_cgroup(text, path, sizeof(path)) < 0)
+                return false;
+        (void) snprintf(file, sizeof(file), "/sys/fs/cgroup%s/cgroup.events", path);
+        return read_text(r, file, text, sizeof(text)) >= 0 && process_parse_frozen(text);
+}
+
+/* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
+static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts *f) {
+        char text[PROCESS_TEXT_MAX], path[64];
+        ProcessStatus status;
+        uint64_t start;
+        int k;
+
+        (void) snprintf(path, sizeof(path), "/proc/%u/stat", agent->pid);
+        k = read_text(r, path, text, sizeof(text));
+        f->process_changed = k == -ENOENT || k == -ESRCH ||
+                             (k >= 0 && agent->generation != 0 &&
+                              process_parse_start_time(text, &start) >= 0 && start != agent->generation);
+        if (f->process_changed)
+                return;
+
+        (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
+        if (read_text(r, path, text, sizeof(text)) >= 0 && process_parse_status(text, &status) >= 0) {
+                f->traced = status.tracer != 0;
+                f->foreign_namespace = status.namespaces > 1;
+        }
+        f->frozen = cgroup_is_frozen(r, agent->pid);
+}
+
+static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f) {
+        AgentInfo agent = s->agent;
+        int k;
+
+        if (s->agent.id == 0)
+                return;
+        f->has_agent = true;
+        k = r->hooks.agent(r->userdata, s->agent.id, &agent);
+        f->origin = agent.origin;
+        f->confirmed = agent.confirmed;
+        if (s->reason == STALL_EXITED)
+                return; /* that it is gone is what it stalled for */
+        f->process_changed = k < 0;
+        f->resumed = k >= 0 && !agent.stalled;
+        if (k >= 0 && f->mode == UNIT_MODE_ENFORCE && agent.source == SOURCE_LOCAL &&
+            agent.origin == ORIGIN_KERNEL_ATTESTED)
+                gather_process(r, &agent, f);
+}
+
+static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFacts *unit,
+                        const UnitPolicy *policy, GateFacts *f) {
+        nsec_t started, age;
+
+        f->unit_known = true;
+        f->invocation_changed = invocation_is_set(s->agent.invocation) &&
+                                invocation_is_set(unit->invocation) &&
+                                memcmp(s->agent.invocation, unit->invocation, INVOCATION_ID_SIZE) != 0;
+        f->refuses_manual = unit->refuse_manual_start || unit->refuse_manual_stop;
+        f->active_state = unit->found ? unit->active_state : ACTIVE_STATE_INACTIVE;
+        f->has_job = unit->has_job;
+        f->frozen = f->frozen || unit->frozen;
+
+        if (policy->startup_grace == 0 || unit->inactive_exit == 0)
+                return;
+        started = unit->inactive_exit * NSEC_PER_USEC;
+        age = nsec_sub(recovery_monotonic(r), started);
+        if (age < policy->startup_grace)
+                f->unit_grace_until = nsec_add(f->now, policy->startup_grace - age);
+}
+
+static bool is_eligible(const Recovery *r, const char *unit, const UnitPolicy *policy) {
+        return unit_name_has_suffix(unit, ".service") && !policy->is_protected &&
+               strcmp(unit, r->own_unit) != 0;
+}
+
+/* Everything but systemd's word. `u` is NULL for a stall of no unit. */
+static void gather(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, const UnitFacts *unit,
+                   const UnitPolicy *policy, GateFacts *ret) {
+        const char *name = u ? u->name : "";
+        RecoveryAgents agents = {};
+        GateFacts f = {
+                .now = recovery_now(r),
+                .recheck = r->settings.recheck,
+                .mode = policy->mode,
+                .allow_cross_namespace = r->settings.allow_cross_namespace,
+                .has_unit = u,
+                .eligible = u && is_eligible(r, name, policy),
+                .quorum = policy->quorum,
+        };
+
+        gather_agent(r, s, &f);
+        if (u) {
+                r->hooks.agents(r->userdata, name, &agents);
+                f.agents = agents.tracked;
+                f.stalled = agents.stalled;
+                if (s->reason == STALL_EXITED) {
+                        /* It left the observer's tables, but not the question how many of them are in trouble. */
+                        f.agents++;
+                        f.stalled++;
+                }
+                f.backoff_until = ladder_wait(&u->ladder, f.now);
+                f.gave_up_until = u->ladder.gave_up_until;
+                f.in_flight = u->action != REGISTRY_NONE;
+        }
+        if (unit && !f.in_flight)
+                gather_unit(r, s, unit, policy, &f);
+        f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
+        f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
+        *ret = f;
+}
+
+/* One record per change of (stall, reason), not per check. */
+static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFacts *facts,
+                   const GateDecision *decision, const UnitPolicy *policy) {
+        ReportRefusal report = {
+                .agent = &s->agent,
+                .reason = s->reason,
+                .facts = facts,
+                .decision = decision,
+                .policy = policy,
+        };
+        bool news = !s->decided || s->refusal != decision->refusal;
+
+        s->due = false;
+        s->decided = true;
+        s->refusal = decision->refusal;
+        s->outcome = _RECOVERY_OUTCOME_INVALID;
+        s->again = decision->again;
+        s->again_at = decision->again_at;
+        if (news)
+                report_refused(r, u ? u->name : "", u ? u->ladder.attempt : 0, &report);
+        if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
+                ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                report_gave_up(r, u->name, u->ladder.attempt, &report);
+        }
+        if (u && decision->refusal == REFUSAL_CAPACITY)
+                u->waits_for_capacity = true;
+
+        /* What is final and has no agent behind it any more does not stand: nothing could ever take it away. */
+        if (decision->refusal == REFUSAL_RESUMED ||
+            (decision->again == AGAIN_NEVER && facts->process_changed) ||
+            (s->reason == STALL_EXITED &&
+             (decision->again == AGAIN_NEVER || decision->refusal == REFUSAL_UNIT_NOT_ACTIVE)) ||
+            (s->agent.id == 0 && decision->refusal == REFUSAL_PROCESS_CHANGED))
+                recovery_drop(r, s);
+}
+
+/* Systemd could not be asked: one of the stalls says so, the others wait in silence for the same thing. */
+static void unreachable(Recovery *r, RecoveryUnit *u, const UnitPolicy *policy, RecoveryOutcome outcome) {
+        bool attached = systemd_is_attached(&r->systemd), told = false;
+        RecoveryStall *next;
+
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
+                next = registry_stall_next(&r->registry, s);
+                if (s->outcome == outcome)
+                        told = true;
+        }
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
+                next = registry_stall_next(&r->registry, s);
+                if (!s->due)
+                        continue;
+                if (!told)
+                        action_fail(r, u, s, policy, outcome,
+                                    attached ? "systemd did not answer"
+                                             : "there is no connection to systemd's bus");
+                told = true;
+                s->due = false;
+                s->again = AGAIN_BUS;
+                s->again_at = attached ? nsec_add(recovery_now(r), r->settings.recheck) : NSEC_INFINITY;
+        }
+}
+
+void judge_schedule(Recovery *r, RecoveryUnit *u) {
+        nsec_t next = NSEC_INFINITY;
+
+        assert(r);
+        assert(u);
+
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
+             s = registry_stall_next(&r->registry, s)) {
+                if (!s->due)
+                        next = MIN(next, s->again_at);
+                else if (!unit_reader_is_busy(&u->reader))
+                        next = recovery_now(r);
+        }
+        u->judge_at = next;
+        recovery_arm(r, next);
+}
+
+static void on_unit_changed(UnitWatch *watch, void *userdata) {
+        RecoveryUnit *u = (RecoveryUnit *) ((char *) watch - offsetof(RecoveryUnit, watch));
+        Recovery *r = userdata;
+        Action *a = action_of(r, u);
+
+        if (a)
+                action_unit_changed(r, a);
+        else
+                recovery_wake(r, u, AGAIN_UNIT_CHANGE);
+}
+
+void judge_update_watch(Recovery *r, RecoveryUnit *u) {
+        const Action *a = action_of(r, u);
+        bool want = a && action_needs_watch(a);
+        int k = 0;
+
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
+             s = registry_stall_next(&r->registry, s))
+                want = want || (!s->due && s->again == AGAIN_UNIT_CHANGE);
+
+        if (!want && unit_watch_is_on(&u->watch)) {
+                unit_watch_stop(&u->watch);
+                r->watches--;
+        } else if (want && !unit_watch_is_on(&u->watch)) {
+                k = r->watches < RECOVERY_WATCHES_MAX
+                                  ? unit_watch_start(&u->watch, &r->systemd, u->name, on_unit_changed, r)
+                                  : -ENOBUFS;
+                if (k >= 0)
+                        r->watches++;
+        }
+        if (k >= 0)
+                return;
+        /* Nobody will tell: ask again. */
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
+             s = registry_stall_next(&r->registry, s))
+                if (s->again == AGAIN_UNIT_CHANGE)
+                        s->again_at = nsec_add(recovery_now(r), r->settings.recheck);
+}
+
+/* Puts the due stalls before the gates. Returns true when one of them needs systemd's word. */
+static bool judge_due(Recovery *r, RecoveryUnit *u, const UnitFacts *unit, const UnitPolicy *policy) {
+        RecoveryStall *next;
+        GateDecision decision;
+        bool need = false;
+        GateFacts facts;
+
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
+                next = registry_stall_next(&r->registry, s);
+                if (!s->due)
+                        continue;
+                gather(r, u, s, unit, policy, &facts);
+                facts.limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, facts.now);
+                facts.limit_span = policy->restart_limit.span;
+                switch (gates_judge(&facts, &decision)) {
+                case GATE_REFUSED:
+                        refuse(r, u, s, &facts, &decision, policy);
+                        break;
+                case GATE_NEED_UNIT:
+                        need = true;
+                        break;
+                case GATE_PASS:
+                        s->due = false;
+                        s->decided = true;
+                        s->refusal = _RECOVERY_REFUSAL_INVALID;
+                        s->again = AGAIN_OTHER_ENDS;
+                        s->again_at = NSEC_INFINITY;
+                        action_start(r, u, s, unit, policy);
+                        break;
+                default:
+                        assert(false);
+                }
+        }
+        return need;
+}
+
+static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata) {
+        RecoveryUnit *u = (RecoveryUnit *) ((char *) reader - offsetof(RecoveryUnit, reader));
+        UnitFacts known = *facts; /* the reader may begin anew meanwhile */
+        Recovery *r = userdata;
+        UnitPolicy policy;
+
+        r->hooks.policy(r->userdata, u->name, &policy);
+        switch (result) {
+        case CALL_NO_UNIT:
+                known = (UnitFacts){ .active_state = ACTIVE_STATE_INACTIVE };
+                __attribute__((fallthrough));
+        case CALL_OK:
+                (void) ladder_expire(&u->ladder, recovery_now(r));
+                (void) judge_due(r, u, &known, &policy);
+                break;
+        case CALL_DENIED:
+                unreachable(r, u, &policy, OUTCOME_ACCESS_DENIED);
+                break;
+        default:
+                unreachable(r, u, &policy, OUTCOME_BUS_LOST);
+        }
+        judge_update_watch(r, u);
+        judge_schedule(r, u);
+}
+
+void judge_unit(Recovery *r, RecoveryUnit *u) {
+        UnitPolicy policy;
+        bool need;
+        int k;
+
+        assert(r);
+        assert(u);
+
+        r->hooks.policy(r->userdata, u->name, &policy);
+        (void) ladder_expire(&u->ladder, recovery_now(r));
+        need = judge_due(r, u, NULL, &policy);
+        if (need && !unit_reader_is_busy(&u->reader)) {
+                k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                if (k < 0)
+                        unreachable(r, u, &policy, OUTCOME_BUS_LOST);
+        }
+        judge_update_watch(r, u);
+        judge_schedule(r, u);
+}
+
+void judge_orphan(Recovery *r, RecoveryStall *s) {
+        GateDecision decision;
+        UnitPolicy policy;
+        GateFacts facts;
+
+        assert(r);
+        assert(s);
+
+        r->hooks.policy(r->userdata, "", &policy);
+        gather(r, NULL, s, NULL, &policy, &facts);
+        /* Without a unit no stall passes: `no-unit` is asked before systemd would be. */
+        if (gates_judge(&facts, &decision) == GATE_REFUSED)
+                refuse(r, NULL, s, &facts, &decision, &policy);
+}
+
+void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why) {
+        GateFacts facts = { .now = recovery_now(r), .has_unit = u, .eligible = true };
+        GateDecision decision = { why, AGAIN_NEVER, NSEC_INFINITY };
+        const char *name = u ? u->name : "";
+        UnitPolicy policy;
+        ReportRefusal report = {
+                .agent = &s->agent,
+                .reason = s->reason,
+                .facts = &facts,
+                .decision = &decision,
+                .policy = &policy,
+        };
+
+        assert(r);
+        assert(s);
+
+        r->hooks.policy(r->userdata, name, &policy);
+        report_refused(r, name, u ? u->ladder.attempt : 0, &report);
+}
+
+void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
+        assert(r);
+        assert(u);
+
+        if (unit_watch_is_on(&u->watch)) {
+                unit_watch_stop(&u->watch);
+                r->watches--;
+        }
+        unit_reader_cancel(&u->reader);
+        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
+             s = registry_stall_next(&r->registry, s)) {
+                if (s->due)
+                        recovery_arm(r, u->judge_at = recovery_now(
+                                                        r)); /* it has to be said that nobody answers */
+                if (s->again == AGAIN_UNIT_CHANGE) {
+                        s->again = AGAIN_BUS;
+                        s->again_at = NSEC_INFINITY;
+                }
+        }
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of recovery share among themselves: the object, and who does which part of the work. */
+
+#include "recovery/gates.h"
+#include "recovery/recovery.h"
+#include "recovery/registry.h"
+#include "recovery/systemd.h"
+
+/* Actions under way at once. systemd runs jobs in parallel, but a host that needs more than this many restarts at
+ * the same moment has another problem. */
+#define RECOVERY_ACTIONS_MAX 16U
+
+/* Units watched for changes at once: the bus allows 512 matches per connection. The others are asked again each
+ * RecheckSec=. */
+#define RECOVERY_WATCHES_MAX 256U
+
+/* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
+#define RECOVERY_SENTENCE_MAX 1024
+
+typedef enum ActionPhase {
+        ACTION_FREE,
+        ACTION_CALLING,  /* asked, no reply yet */
+        ACTION_JOB,      /* systemd's job is on its way */
+        ACTION_SETTLING, /* the job is over, or nobody knows; the unit is between two states */
+        ACTION_PROVING,  /* the unit runs anew: waiting for a beat */
+} ActionPhase;
+
+/* One transaction with systemd. */
+typedef struct Action {
+        Recovery *recovery;
+        ActionPhase phase;
+        uint32_t unit;
+        AgentInfo agent; /* of the stall that set it off, as it was then */
+        StallReason reason;
+        unsigned attempt;
+        UnitAction verb;
+        char target[UNIT_NAME_SIZE]; /* what the job is for: the unit itself, or the operator's oneshot */
+        nsec_t started;
+        nsec_t deadline; /* of the job, then of the proof */
+        nsec_t limit;    /* how long that was from the beginning of the phase */
+        nsec_t look_at;  /* a reading failed: try again then; NSEC_INFINITY */
+        bool late;       /* the deadline has passed, the last look is on its way */
+        bool accepted;   /* systemd said that the job is queued */
+        bool restarted;  /* a new invocation was seen */
+        bool proven;     /* a process of another invocation than `before` beat */
+        JobHint hint;
+        uint8_t before[INVOCATION_ID_SIZE];
+        uint8_t after[INVOCATION_ID_SIZE];
+        UnitJob job;
+        UnitReader reader;
+} Action;
+
+struct Recovery {
+        sd_event *event;
+        sd_event_source *timer;
+        RecoverySettings settings;
+        char own_unit[UNIT_NAME_SIZE];
+        RecoveryHooks hooks;
+        void *userdata;
+        Systemd systemd;
+        Registry registry;
+        Action actions[RECOVERY_ACTIONS_MAX];
+        uint32_t actions_used;
+        uint32_t watches;
+        nsec_t started; /* of the observer, as far as recovery can tell */
+        nsec_t jumped;  /* the last jump of the clock; 0: none */
+        nsec_t armed;   /* what the timer is set to; NSEC_INFINITY: nothing */
+        RecoveryCounters counters;
+        char sentence[RECOVERY_SENTENCE_MAX];
+};
+
+static inline nsec_t recovery_now(const Recovery *r) {
+        return r->hooks.now(r->userdata);
+}
+
+/* CLOCK_MONOTONIC, in which systemd tells its times, whatever clock the observer runs on. */
+nsec_t recovery_monotonic(const Recovery *r);
+
+/* recovery.c */
+
+/* Something has to be done at that moment: the timer is set to it, if it is not set to an earlier one. */
+void recovery_arm(Recovery *r, nsec_t when);
+/* Removes a stall, the unit's trouble ending now. */
+void recovery_drop(Recovery *r, RecoveryStall *s);
+/* Makes stalls of the unit due that wait for this, and has the unit judged when the loop comes round. */
+void recovery_wake(Recovery *r, RecoveryUnit *u, RecoveryAgain what);
+void recovery_wake_all(Recovery *r, RecoveryAgain what);
+
+/* judge.c */
+
+/* Judges every stall of the unit that is due; asks systemd first where it must. */
+void judge_unit(Recovery *r, RecoveryUnit *u);
+/* The same for a stall of no unit. */
+void judge_orphan(Recovery *r, RecoveryStall *s);
+/* Says of a stall that was still being judged that it is over. It is dropped by the caller. */
+void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why);
+/* The bus is gone: nothing is on its way any more. */
+void judge_bus_gone(Recovery *r, RecoveryUnit *u);
+/* Has the unit judged at the earliest moment that one of its stalls waits for. */
+void judge_schedule(Recovery *r, RecoveryUnit *u);
+/* Watches the unit or stops watching it, as its stalls and its action need it. */
+void judge_update_watch(Recovery *r, RecoveryUnit *u);
+
+/* action.c */
+
+/* Begins an action for the stall. `facts` is the reading that let it pass. There must be room. */
+void action_start(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFacts *facts,
+                  const UnitPolicy *policy);
+/* Announces an action that ends before it begins, because systemd cannot be asked. */
+void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy,
+                 RecoveryOutcome outcome, const char *text);
+Action *action_of(Recovery *r, const RecoveryUnit *u);
+/* A process of the unit beat. */
+void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent);
+/* The unit changed. */
+void action_unit_changed(Recovery *r, Action *a);
+bool action_needs_watch(const Action *a);
+/* Time passed. */
+void action_tick(Recovery *r, nsec_t now);
+nsec_t action_next(const Recovery *r);
+void action_bus_gone(Recovery *r);
+void action_bus_back(Recovery *r);
+void action_release_all(Recovery *r);
+
+/* report.c */
+
+typedef struct ReportRefusal {
+        const AgentInfo *agent;
+        StallReason reason;
+        const GateFacts *facts;
+        const GateDecision *decision;
+        const UnitPolicy *policy;
+} ReportRefusal;
+
+/* Counts and announces. `unit` may be "". */
+void report_refused(Recovery *r, const char *unit, unsigned attempt, const ReportRefusal *refusal);
+void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const ReportRefusal *refusal);
+void report_started(Recovery *r, const char *unit, const Action *a);
+/* `text`: systemd's own words, "" for none. */
+void report_finished(Recovery *r, const char *unit, const Action *a, RecoveryOutcome outcome,
+                     const char *text, RecoveryAgain again, nsec_t again_at);

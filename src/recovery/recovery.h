@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Recovery: a stall comes in, and either a reason why nothing is done or a restarted unit comes out.
+ *
+ * All times are nanoseconds of the observer's clock, as hooks->now() tells them. Nothing here blocks: systemd is
+ * asked by asynchronous calls only, and what has to wait waits in one timer of the event loop. All memory of
+ * stalls, units and actions is taken by recovery_new().
+ *
+ * Not thread-safe: one thread owns a Recovery. Hooks are called from within recovery_*() and from event sources;
+ * they must not call back into it, except recovery_unit() and the readers of counters.
+ */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "config/config.h"
+#include "core/types.h"
+#include "recovery/names.h"
+
+typedef struct Recovery Recovery;
+
+typedef struct RecoverySettings {
+        /* At start only. */
+        clockid_t clock;      /* what hooks->now() reads: CLOCK_MONOTONIC or CLOCK_BOOTTIME */
+        uint32_t stalls;      /* stalls that can stand at once: the observer's capacity; 1 .. 1,048,576 */
+        uint32_t units;       /* units with a state of their own; 1 .. 65,534 */
+        const char *own_unit; /* the observer's own unit, which it never touches; NULL or "" when there is none */
+        int64_t priority; /* of recovery's timer among the loop's sources (the bus's is its owner's business) */
+
+        /* May change with a reload. */
+        nsec_t recovery_timeout; /* RecoveryTimeoutSec=; 0: auto */
+        nsec_t recheck;          /* RecheckSec=; at least 1 ms is taken */
+        bool allow_cross_namespace;
+} RecoverySettings;
+
+/* One decision, with everything that a journal entry, a signal or a line of history says. Strings are borrowed for
+ * the length of the call and never NULL. */
+typedef struct RecoveryRecord {
+        RecoveryRecordKind kind;
+        bool announce; /* false: only counted (mode-off); neither signal nor journal entry */
+        nsec_t when;
+        uint64_t agent; /* 0: none (a unit that never beat) */
+        uint32_t pid;   /* 0: likewise */
+        const char *unit;
+        uint8_t invocation[INVOCATION_ID_SIZE]; /* of the stalled process; all zero: not known */
+        Origin origin;
+        StallReason stall_reason;
+        VlpStatus status;
+        uint64_t last_nonce;
+        nsec_t silence;   /* since the last beat, at `when` */
+        unsigned attempt; /* STARTED, FINISHED: number of the action since the unit was last healthy, from 1;
+                                   * otherwise how many there have been */
+        RecoveryRefusal refusal; /* REFUSED, GAVE_UP; else _RECOVERY_REFUSAL_INVALID */
+        RecoveryOutcome outcome; /* FINISHED; else _RECOVERY_OUTCOME_INVALID */
+        RecoveryAgain again;     /* what brings it before the gates again */
+        nsec_t again_at;         /* for AGAIN_AT and AGAIN_RECHECK; else NSEC_INFINITY */
+        const char *reason; /* the stable name: of the refusal, the outcome, or (STARTED) the stall's reason */
+        const char *sentence; /* for people: what happened, what to do about it, when it is judged again */
+        const char *job;      /* the systemd job's object path where there is one, else "" */
+} RecoveryRecord;
+
+/* How many agents of a unit there are, for Quorum=. */
+typedef struct RecoveryAgents {
+        uint32_t tracked, stalled;
+} RecoveryAgents;
+
+typedef struct RecoveryHooks {
+        /* The observer's clock. */
+        nsec_t (*now)(void *userdata);
+
+        /* A decision was taken. */
+        void (*record)(void *userdata, const RecoveryRecord *record);
+
+        /* What is in force for a unit ("" for agents without one). */
+        void (*policy)(void *userdata, const char *unit, UnitPolicy *ret);
+
+        /* An agent as it is now: asked just before acting. Returns 0, -ENOENT when it is not tracked any more. */
+        int (*agent)(void *userdata, uint64_t id, AgentInfo *ret);
+
+        /* The agents of a unit as they are now; all zero for a unit that has none. */
+        void (*agents)(void *userdata, const char *unit, RecoveryAgents *ret);
+
+        /* Reads a small file of /proc or /sys, terminated; cuts it at size - 1. Returns its length, negative errno.
+         * NULL: read it from the file system. A test injects texts here. */
+        int (*read_text)(void *userdata, const char *path, char *buf, size_t size);
+} RecoveryHooks;
+
+/* Takes all memory. The event loop is referenced. All hooks but read_text must be there. Returns 0, -EINVAL for
+ * settings outside their ranges, -ENOMEM, or what sd-event says. */
+int recovery_new(sd_event *event, const RecoverySettings *settings, const RecoveryHooks *hooks,
+                 void *userdata, Recovery **ret);
+
+/* Lets go of the bus and of every action under way; no hook is called. Takes NULL, returns NULL. */
+Recovery *recovery_free(Recovery *r);
+DEFINE_CLEANUP_FUNC(Recovery, recovery_free)
+
+/*
+ * The connection to systemd's bus: nameless, attached to the same event loop, ready or still connecting; it is
+ * referenced. Everything that waited for it is judged, and every action under way is read anew. Returns 0,
+ * -EBUSY when there is one already, or what sd-bus says (then nothing is attached).
+ */
+int recovery_attach_bus(Recovery *r, sd_bus *bus);
+
+/* The connection is lost, or about to be closed. Actions under way stay and wait for the next one, as long as their
+ * timeout lets them. Recovery lets go by itself when the connection ends; a second call does nothing. */
+void recovery_detach_bus(Recovery *r);
+bool recovery_has_bus(const Recovery *r);
+
+/*
+ * Every event of the observer, whatever its kind, in its order: stalls are judged, beats resume, confirm and prove,
+ * exits and evictions end what stood for the agent. The event is borrowed. What recovery does not care for is
+ * ignored.
+ */
+void recovery_event(Recovery *r, const Event *event);
+
+/* New settings and policies: every standing stall is judged again. Actions under way go on. Returns 0, -EINVAL. */
+int recovery_reconfigure(Recovery *r, const RecoverySettings *settings);
+
+/* Counted per name from the start: refusals decided (once per change of a stall's reason), outcomes, actions. */
+typedef struct RecoveryCounters {
+        uint64_t refusals[_RECOVERY_REFUSAL_MAX];
+        uint64_t outcomes[_RECOVERY_OUTCOME_MAX];
+        uint64_t started;
+} RecoveryCounters;
+const RecoveryCounters *recovery_counters(const Recovery *r);
+
+/* Actions under way, and stalls that stand. */
+uint32_t recovery_in_flight(const Recovery *r);
+uint32_t recovery_standing(const Recovery *r);
+
+/* One unit, as ListUnits shows it. */
+typedef struct RecoveryUnitView {
+        UnitMode mode;
+        RecoveryUnitState state;
+        uint64_t restarts;            /* actions of ours that began a new invocation */
+        unsigned attempt;             /* actions since the unit was last healthy */
+        RecoveryOutcome last_outcome; /* _RECOVERY_OUTCOME_INVALID: none yet */
+        RecoveryRefusal last_refusal; /* of a stall that stands; _RECOVERY_REFUSAL_INVALID: none */
+        nsec_t last_action;           /* when the last action began; 0: never */
+        nsec_t backoff_until;         /* 0: none in force */
+        nsec_t gave_up_until;         /* 0: has not given up */
+} RecoveryUnitView;
+/* Always answers: a unit without a history is healthy. */
+void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret);
+
+/* Units that gave up: `status` exits 3 for them. */
+uint32_t recovery_gave_up(const Recovery *r);

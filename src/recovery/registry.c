@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Two tables of fixed size with chained buckets. Chains (and not open addressing, as in the tracker) because entries
+ * come and go rarely here and removal is simplest with them; the memory is calloc()ed, so that a table for a million
+ * stalls costs what the stalls that really stand cost.
+ *
+ * A unit's entry outlives its stalls: it holds the ladder and the counts that status shows. When the table is full,
+ * the oldest entry goes that has nothing in force: no stall, no action, no back-off, not given up.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "recovery/registry.h"
+
+/* The next power of two: one bucket per entry at most. */
+static uint32_t buckets_for(uint32_t n) {
+        uint32_t b = 1;
+
+        while (b < n)
+                b <<= 1;
+        return b;
+}
+
+static uint32_t hash_id(uint64_t id) {
+        /* Ids are a sequence number above a slot number: both change slowly. An odd constant (2^64 over the golden
+         * ratio) spreads them over the upper half. */
+        return (uint32_t) ((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+}
+
+static uint32_t hash_name(const char *name) {
+        /* FNV-1a. Names of units are chosen by who may load units, not by who may send beats. */
+        uint32_t h = UINT32_C(2166136261);
+
+        for (; *name; name++)
+                h = (h ^ (uint8_t) *name) * UINT32_C(16777619);
+        return h ^ (h >> 16);
+}
+
+static uint32_t *new_buckets(uint32_t n) {
+        uint32_t *b;
+
+        b = malloc(n * sizeof(uint32_t));
+        if (!b)
+                return NULL;
+        memset(b, 0xff, n * sizeof(uint32_t)); /* REGISTRY_NONE, all of them */
+        return b;
+}
+static_assert(REGISTRY_NONE == UINT32_C(0xffffffff), "new_buckets() fills with that byte");
+
+int registry_init(Registry *g, uint32_t stalls, uint32_t units) {
+        uint32_t n_stalls, n_units;
+
+        assert(g);
+
+        /* Every unit may have a stall of its own beside those of its agents. */
+        stalls += units;
+        n_stalls = buckets_for(stalls);
+        n_units = buckets_for(units);
+        *g = (Registry){
+                .stalls = calloc(stalls, sizeof(RecoveryStall)),
+                .stall_buckets = new_buckets(n_stalls),
+                .stalls_max = stalls,
+                .stall_mask = n_stalls - 1,
+                .stall_free = REGISTRY_NONE,
+                .orphan_first = REGISTRY_NONE,
+                .orphan_last = REGISTRY_NONE,
+                .units = calloc(units, sizeof(RecoveryUnit)),
+                .unit_buckets = new_buckets(n_units),
+                .units_max = units,
+                .unit_mask = n_units - 1,
+                .unit_free = REGISTRY_NONE,
+                .unit_first = REGISTRY_NONE,
+                .unit_last = REGISTRY_NONE,
+        };
+        if (!g->stalls || !g->stall_buckets || !g->units || !g->unit_buckets)
+                return -ENOMEM;
+        return 0;
+}
+
+void registry_done(Registry *g) {
+        assert(g);
+
+        free(g->stalls);
+        free(g->stall_buckets);
+        free(g->units);
+        free(g->unit_buckets);
+        *g = (Registry){};
+}
+
+/* ---- Stalls ----------------------------------------------------------------------------------------------- */
+
+RecoveryStall *registry_stall(Registry *g, uint64_t agent) {
+        uint32_t i;
+
+        assert(g);
+
+        for (i = g->stall_buckets[hash_id(agent) & g->stall_mask]; i != REGISTRY_NONE;
+             i = g->stalls[i].hash_next)
+                if (g->stalls[i].agent.id == agent)
+                        return &g->stalls[i];
+        return NULL;
+}
+
+static void stall_link(Registry *g, uint32_t i, RecoveryUnit *unit) {
+        uint32_t *first = unit ? &unit->first_stall : &g->orphan_first;
+        uint32_t *last = unit ? &unit->last_stall : &g->orphan_last;
+        RecoveryStall *s = &g->stalls[i];
+
+        s->unit = unit ? registry_unit_number(g, unit) : REGISTRY_NONE;
+        s->prev = *last;
+        s->next = REGISTRY_NONE;
+        if (*last == REGISTRY_NONE)
+                *first = i;
+        else
+                g->stalls[*last].next = i;
+        *last = i;
+        if (!unit)
+                return;
+        unit->n_stalls++;
+        if (s->agent.id == 0)
+                unit->own_stall = i;
+}
+
+static void stall_unlink(Registry *g, RecoveryStall *s) {
+        RecoveryUnit *unit = registry_stall_unit(g, s);
+        uint32_t *first = unit ? &unit->first_stall : &g->orphan_first;
+        uint32_t *last = unit ? &unit->last_stall : &g->orphan_last;
+
+        if (s->prev == REGISTRY_NONE)
+                *first = s->next;
+        else
+                g->stalls[s->prev].next = s->next;
+        if (s->next == REGISTRY_NONE)
+                *last = s->prev;
+        else
+                g->stalls[s->next].prev = s->prev;
+        if (!unit)
+                return;
+        unit->n_stalls--;
+        if (s->agent.id == 0)
+                unit->own_stall = REGISTRY_NONE;
+}
+
+RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryUnit *unit) {
+        RecoveryStall *s;
+        uint32_t i, *bucket;
+
+        assert(g);
+        assert(agent);
+        assert(agent->id != 0 || unit);
+
+        if (g->stall_free != REGISTRY_NONE) {
+                i = g->stall_free;
+                g->stall_free = g->stalls[i].hash_next;
+        } else if (g->stall_fresh < g->stalls_max)
+                i = g->stall_fresh++;
+        else
+                return NULL;
+
+        s = &g->stalls[i];
+        *s = (RecoveryStall){
+                .agent = *agent,
+                .refusal = _RECOVERY_REFUSAL_INVALID,
+                .outcome = _RECOVERY_OUTCOME_INVALID,
+                .again_at = NSEC_INFINITY,
+                .hash_next = REGISTRY_NONE,
+        };
+        if (agent->id != 0) {
+                bucket = &g->stall_buckets[hash_id(agent->id) & g->stall_mask];
+                s->hash_next = *bucket;
+                *bucket = i;
+        }
+        stall_link(g, i, unit);
+        g->stalls_used++;
+        return s;
+}
+
+void registry_stall_remove(Registry *g, RecoveryStall *s) {
+        uint32_t i;
+
+        assert(g);
+        assert(s);
+
+        i = (uint32_t) (s - g->stalls);
+        stall_unlink(g, s);
+        if (s->agent.id != 0) {
+                uint32_t *p = &g->stall_buckets[hash_id(s->agent.id) & g->stall_mask];
+
+                while (*p != i)
+                        p = &g->stalls[*p].hash_next;
+                *p = s->hash_next;
+        }
+        s->hash_next = g->stall_free;
+        g->stall_free = i;
+        g->stalls_used--;
+}
+
+RecoveryStall *registry_stall_first(Registry *g, const RecoveryUnit *unit) {
+        uint32_t i;
+
+        assert(g);
+
+        i = unit ? unit->first_stall : g->orphan_first;
+        return i == REGISTRY_NONE ? NULL : &g->stalls[i];
+}
+
+RecoveryStall *registry_stall_next(Registry *g, const RecoveryStall *s) {
+        assert(g);
+        assert(s);
+
+        return s->next == REGISTRY_NONE ? NULL : &g->stalls[s->next];
+}
+
+RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s) {
+        assert(g);
+        assert(s);
+
+        return s->unit == REGISTRY_NONE ? NULL : &g->units[s->unit];
+}
+
+/* ---- Units ------------------------------------------------------------------------------------------------ */
+
+RecoveryUnit *registry_unit(const Registry *g, const char *name) {
+        uint32_t i;
+
+        assert(g);
+        assert(name);
+
+        for (i = g->unit_buckets[hash_name(name) & g->unit_mask]; i != REGISTRY_NONE;
+             i = g->units[i].hash_next)
+                if (strcmp(g->units[i].name, name) == 0)
+                        return &g->units[i];
+        return NULL;
+}
+
+static bool unit_is_needed(const RecoveryUnit *u, nsec_t now) {
+        return u->n_stalls > 0 || u->action != REGISTRY_NONE || ladder_wait(&u->ladder, now) > 0 ||
+               u->ladder.gave_up_until > now;
+}
+
+static void unit_release(Registry *g, RecoveryUnit *u) {
+        uint32_t i = registry_unit_number(g, u);
+        uint32_t *p = &g->unit_buckets[hash_name(u->name) & g->unit_mask];
+
+        unit_reader_cancel(&u->reader);
+        unit_watch_stop(&u->watch);
+        while (*p != i)
+                p = &g->units[*p].hash_next;
+        *p = u->hash_next;
+        if (u->prev == REGISTRY_NONE)
+                g->unit_first = u->next;
+        else
+                g->units[u->prev].next = u->next;
+        if (u->next == REGISTRY_NONE)
+                g->unit_last = u->prev;
+        else
+                g->units[u->next].prev = u->prev;
+        u->hash_next = g->unit_free;
+        g->unit_free = i;
+        g->units_used--;
+}
+
+static bool unit_make_room(Registry *g, nsec_t now) {
+        for (RecoveryUnit *u = registry_unit_first(g); u; u = registry_unit_next(g, u))
+                if (!unit_is_needed(u, now)) {
+                        unit_release(g, u);
+                        return true;
+                }
+        return false;
+}
+
+RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now) {
+        uint32_t i, *bucket;
+        RecoveryUnit *u;
+
+        assert(g);
+        assert(name);
+
+        u = registry_unit(g, name);
+        if (u)
+                return u;
+        if (g->unit_free == REGISTRY_NONE && g->unit_fresh == g->units_max && !unit_make_room(g, now))
+                return NULL;
+        if (g->unit_free != REGISTRY_NONE) {
+                i = g->unit_free;
+                g->unit_free = g->units[i].hash_next;
+        } else
+                i = g->unit_fresh++;
+
+        u = &g->units[i];
+        bucket = &g->unit_buckets[hash_name(name) & g->unit_mask];
+        *u = (RecoveryUnit){
+                .last_outcome = _RECOVERY_OUTCOME_INVALID,
+                .judge_at = NSEC_INFINITY,
+                .action = REGISTRY_NONE,
+                .first_stall = REGISTRY_NONE,
+                .last_stall = REGISTRY_NONE,
+                .own_stall = REGISTRY_NONE,
+                .prev = g->unit_last,
+                .next = REGISTRY_NONE,
+                .hash_next = *bucket,
+        };
+        (void) snprintf(u->name, sizeof(u->name), "%s", name);
+        *bucket = i;
+        if (g->unit_last == REGISTRY_NONE)
+                g->unit_first = i;
+        else
+                g->units[g->unit_last].next = i;
+        g->unit_last = i;
+        g->units_used++;
+        return u;
+}
+
+RecoveryUnit *registry_unit_first(const Registry *g) {
+        assert(g);
+
+        return g->unit_first == REGISTRY_NONE ? NULL : &g->units[g->unit_first];
+}
+
+RecoveryUnit *registry_unit_next(const Registry *g, const RecoveryUnit *u) {
+        assert(g);
+        assert(u);
+
+        return u->next == REGISTRY_NONE ? NULL : &g->units[u->next];
+}

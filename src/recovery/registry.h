@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What recovery remembers: the stalls that stand, and the units they belong to. Fixed memory, taken at once and
+ * touched only when used; entries refer to each other by number. The rules are not here.
+ */
+
+#include "core/types.h"
+#include "recovery/ladder.h"
+#include "recovery/names.h"
+#include "recovery/systemd.h"
+
+#define REGISTRY_NONE UINT32_MAX
+
+/* A stall that stands. */
+typedef struct RecoveryStall {
+        AgentInfo agent; /* as it was when it stalled; id 0: the unit itself, which did not beat */
+        StallReason reason;
+        bool due;                /* what it waited for has come (or it is new): it is to be judged */
+        bool decided;            /* at least one record says what became of it */
+        RecoveryRefusal refusal; /* the last record's, if it was a refusal */
+        RecoveryOutcome outcome; /* ... or an outcome */
+        RecoveryAgain again;
+        nsec_t again_at;
+        nsec_t since; /* when it was announced */
+
+        uint32_t unit;       /* REGISTRY_NONE: of no unit */
+        uint32_t prev, next; /* in the list of the unit */
+        uint32_t hash_next;  /* doubles as the link of the free list */
+} RecoveryStall;
+
+typedef struct RecoveryUnit {
+        char name[UNIT_NAME_SIZE];
+        Ladder ladder;
+        UnitReader reader; /* the question on its way to systemd */
+        UnitWatch watch;   /* set while a stall waits for the unit to change, or an action needs to know */
+        bool waits_for_capacity; /* one of the stalls was refused as `capacity` */
+        bool gave_up_told;       /* RECORD_GAVE_UP is out for this time */
+        uint64_t restarts;
+        RecoveryOutcome last_outcome;
+        nsec_t last_action; /* 0: never */
+        nsec_t judge_at;    /* the earliest moment that one of the stalls waits for; NSEC_INFINITY: none */
+        uint32_t action;    /* number of the action under way; REGISTRY_NONE */
+
+        uint32_t first_stall, last_stall, n_stalls;
+        uint32_t own_stall;  /* the stall with id 0; REGISTRY_NONE */
+        uint32_t prev, next; /* in the list of units in use, the least recently taken first */
+        uint32_t hash_next;
+} RecoveryUnit;
+
+typedef struct Registry {
+        RecoveryStall *stalls;
+        uint32_t *stall_buckets;
+        uint32_t stalls_max, stall_mask, stalls_used, stall_fresh, stall_free;
+        uint32_t orphan_first, orphan_last; /* stalls of no unit */
+
+        RecoveryUnit *units;
+        uint32_t *unit_buckets;
+        uint32_t units_max, unit_mask, units_used, unit_fresh, unit_free;
+        uint32_t unit_first, unit_last;
+} Registry;
+
+/* Returns 0, -ENOMEM. registry_done() takes a zeroed or half-built one. */
+int registry_init(Registry *g, uint32_t stalls, uint32_t units);
+void registry_done(Registry *g);
+
+/* The stall of an agent, NULL when none stands. */
+RecoveryStall *registry_stall(Registry *g, uint64_t agent);
+/* A new stall of a unit (NULL: of none); agent.id is the key, and id 0 the unit's own. There must be none yet.
+ * NULL when the table is full. */
+RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryUnit *unit);
+void registry_stall_remove(Registry *g, RecoveryStall *s);
+
+/* Walks: the first stall of a unit (NULL: of those without one), and the one after. */
+RecoveryStall *registry_stall_first(Registry *g, const RecoveryUnit *unit);
+RecoveryStall *registry_stall_next(Registry *g, const RecoveryStall *s);
+
+/* The unit of that name, NULL when nothing is known of it. */
+RecoveryUnit *registry_unit(const Registry *g, const char *name);
+/* The same, taken if need be: in place of the oldest one with nothing in force if the table is full. NULL when all
+ * of them are needed. */
+RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now);
+RecoveryUnit *registry_unit_first(const Registry *g);
+RecoveryUnit *registry_unit_next(const Registry *g, const RecoveryUnit *u);
+RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s);
+
+static inline uint32_t registry_unit_number(const Registry *g, const RecoveryUnit *u) {
+        return (uint32_t) (u - g->units);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fake-systemd.h"
+
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER      "org.freedesktop.systemd1.Manager"
+#define UNIT         "org.freedesktop.systemd1.Unit"
+#define PROPERTIES   "org.freedesktop.DBus.Properties"
+
+static FakeUnit *find(FakeSystemd *f, const char *name) {
+        for (size_t i = 0; i < FAKE_UNITS; i++)
+                if (f->units[i].name[0] != '\0' && strcmp(f->units[i].name, name) == 0)
+                        return &f->units[i];
+        return NULL;
+}
+
+FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation) {
+        for (size_t i = 0; i < FAKE_UNITS; i++) {
+                FakeUnit *u = &f->units[i];
+
+                if (u->name[0] != '\0')
+                        continue;
+                *u = (FakeUnit){
+                        .state = ACTIVE_STATE_ACTIVE,
+                        .sub_state = "running",
+                        .result = "success",
+                        .found = true,
+                        .invocation = invocation,
+                };
+                (void) snprintf(u->name, sizeof(u->name), "%s", name);
+                return u;
+        }
+        ck_abort_msg("no room for a unit");
+        return NULL;
+}
+
+/* ---- Properties ------------------------------------------------------------------------------------------- */
+
+static void append(sd_bus_message *m, const char *name, const char *type, ...) {
+        va_list ap;
+
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'e', "sv"), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "s", name), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'v', type), 0);
+        va_start(ap, type);
+        ck_assert_int_ge(sd_bus_message_appendv(m, type, ap), 0);
+        va_end(ap);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+}
+
+static void append_invocation(sd_bus_message *m, uint8_t invocation) {
+        uint8_t id[INVOCATION_ID_SIZE];
+
+        memset(id, invocation, sizeof(id));
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'e', "sv"), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "s", "InvocationID"), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'v', "ay"), 0);
+        ck_assert_int_ge(sd_bus_message_append_array(m, 'y', id, invocation == 0 ? 0 : sizeof(id)), 0);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+}
+
+static int on_get_all(FakeSystemd *f, const FakeUnit *u, sd_bus_message *call) {
+        static const FakeUnit none = { .state = ACTIVE_STATE_INACTIVE, .sub_state = "dead" };
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!u)
+                u = &none;
+        ck_assert_int_ge(sd_bus_message_new_method_return(call, &m), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
+        append(m, "Id", "s", u->name);
+        append(m, "LoadState", "s", u->found ? "loaded" : "not-found");
+        append(m, "Names", "as", 2, "a", "b");
+        append(m, "ActiveState", "s", active_state_to_string(u->state));
+        append(m, "SubState", "s", u->sub_state);
+        append(m, "FreezerState", "s", u->frozen ? "frozen" : "running");
+        append(m, "InactiveExitTimestampMonotonic", "t", u->inactive_exit);
+        append(m, "Job", "(uo)", u->job, "/");
+        append(m, "RefuseManualStart", "b", 0);
+        append(m, "RefuseManualStop", "b", u->refuse_manual);
+        append_invocation(m, u->invocation);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        r = sd_bus_send(f->bus, m, NULL);
+        sd_bus_message_unref(m);
+        return r < 0 ? r : 1;
+}
+
+static int on_get(const FakeUnit *u, sd_bus_message *call, const char *property) {
+        if (!u)
+                return sd_bus_reply_method_errorf(call, "org.freedesktop.DBus.Error.UnknownInterface",
+                                                  "none");
+        if (strcmp(property, "Result") == 0)
+                return sd_bus_reply_method_return(call, "v", "s", u->result);
+        if (strcmp(property, "NRestarts") == 0)
+                return sd_bus_reply_method_return(call, "v", "u", 0);
+        return sd_bus_reply_method_return(call, "v", "t", 90 * USEC_PER_SEC);
+}
+
+static int on_property(FakeSystemd *f, sd_bus_message *m) {
+        const char *interface, *property;
+        char *name = NULL;
+        FakeUnit *u;
+        int r;
+
+        if (f->mute)
+                return 1;
+        ck_assert_int_gt(sd_bus_path_decode(sd_bus_message_get_path(m), MANAGER_PATH "/unit", &name), 0);
+        u = find(f, name);
+        free(name);
+        if (sd_bus_message_is_method_call(m, PROPERTIES, "GetAll")) {
+                ck_assert_int_gt(sd_bus_message_read(m, "s", &interface), 0);
+                ck_assert_str_eq(interface, UNIT);
+                if (u)
+                        u->reads++;
+                return on_get_all(f, u, m);
+        }
+        r = sd_bus_message_read(m, "ss", &interface, &property);
+        ck_assert_int_gt(r, 0);
+        return on_get(u, m, property);
+}
+
+/* ---- Jobs ------------------------------------------------------------------------------------------------- */
+
+void fake_changed(FakeSystemd *f, const FakeUnit *u) {
+        sd_bus_message *m = NULL;
+        char *path = NULL;
+
+        if (!f->bus)
+                return;
+        ck_assert_int_ge(sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path), 0);
+        ck_assert_int_ge(sd_bus_message_new_signal(f->bus, &m, path, PROPERTIES, "PropertiesChanged"), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "sa{sv}as", UNIT, 0, 1, "ActiveState"), 0);
+        ck_assert_int_ge(sd_bus_send(f->bus, m, NULL), 0);
+        sd_bus_message_unref(m);
+        free(path);
+}
+
+void fake_set_state(FakeSystemd *f, FakeUnit *u, ActiveState state) {
+        u->state = state;
+        fake_changed(f, u);
+}
+
+static void job_path(char *buf, size_t size, uint32_t job) {
+        (void) snprintf(buf, size, MANAGER_PATH "/job/%u", job);
+}
+
+static void job_removed(FakeSystemd *f, const FakeUnit *u, uint32_t job, const char *result) {
+        char path[JOB_PATH_MAX];
+
+        job_path(path, sizeof(path), job);
+        ck_assert_int_ge(sd_bus_emit_signal(f->bus, MANAGER_PATH, MANAGER, "JobRemoved", "uoss", job, path,
+                                            u->name, result),
+                         0);
+}
+
+static void restart(FakeUnit *u) {
+        bool runs = u->state == ACTIVE_STATE_ACTIVE || strcmp(u->method, "TryRestartUnit") != 0;
+
+        if (!runs)
+                return;
+        u->state = ACTIVE_STATE_ACTIVE;
+        u->invocation++;
+}
+
+static void go_down(FakeUnit *u, const char *result) {
+        u->state = ACTIVE_STATE_FAILED;
+        (void) snprintf(u->result, sizeof(u->result), "%s", result);
+}
+
+/* What the job does to the unit; returns its result, NULL while it is not over. */
+static const char *work(FakeUnit *u, FakeJob how) {
+        switch (how) {
+        case FAKE_HELD:
+                return NULL;
+        case FAKE_FAILED:
+                u->invocation++;
+                go_down(u, "exit-code");
+                return "failed";
+        case FAKE_START_LIMIT:
+                go_down(u, "start-limit-hit");
+                return "failed";
+        case FAKE_CANCELED:
+                return "canceled";
+        case FAKE_TIMEOUT:
+                go_down(u, "timeout");
+                return "timeout";
+        case FAKE_STOPPED_FIRST:
+                u->state = ACTIVE_STATE_INACTIVE;
+                return "done";
+        case FAKE_STOPPED:
+                u->state = ACTIVE_STATE_INACTIVE;
+                return "canceled";
+        case FAKE_VANISHED:
+                u->state = ACTIVE_STATE_INACTIVE;
+                u->found = false;
+                return "done";
+        case FAKE_SLOW_START:
+                u->invocation++;
+                u->state = ACTIVE_STATE_ACTIVATING;
+                u->starting = true;
+                return "done";
+        default:
+                restart(u);
+                return "done";
+        }
+}
+
+static int reply_job(sd_bus_message *m, uint32_t job) {
+        char path[JOB_PATH_MAX];
+
+        job_path(path, sizeof(path), job);
+        return sd_bus_reply_method_return(m, "o", path);
+}
+
+static int enqueue(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) {
+        const char *result;
+        uint32_t job;
+        int r;
+
+        u->job = job = ++f->jobs;
+        if (how != FAKE_EARLY) {
+                r = reply_job(m, job);
+                ck_assert_int_ge(r, 0);
+        }
+        result = work(u, how);
+        if (!result)
+                return 1;
+        u->job = 0;
+        if (how != FAKE_SILENT_DONE)
+                job_removed(f, u, job, result);
+        if (how == FAKE_EARLY)
+                ck_assert_int_ge(reply_job(m, job), 0);
+        fake_changed(f, u);
+        return 1;
+}
+
+static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
+        const char *name, *mode;
+        FakeUnit *u;
+        FakeJob how;
+
+        ck_assert_int_gt(sd_bus_message_read(m, "ss", &name, &mode), 0);
+        u = find(f, name);
+        if (!u)
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.NoSuchUnit",
+                                                  "Unit %s not found.", name);
+        u->calls++;
+        how = u->next;
+        u->next = FAKE_DONE;
+        (void) snprintf(u->method, sizeof(u->method), "%s", member);
+        (void) snprintf(u->mode, sizeof(u->mode), "%s", mode);
+        switch (how) {
+        case FAKE_DENIED:
+                return sd_bus_reply_method_errorf(
+                                m, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+                                "Interactive authentication required.");
+        case FAKE_NO_SUCH_UNIT:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit is masked.");
+        case FAKE_CONFLICT:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.TransactionIsDestructive",
+                                                  "Transaction is destructive.");
+        case FAKE_BROKEN:
+                return sd_bus_reply_method_errorf(m, "org.example.Broken", "It broke.");
+        case FAKE_DEAF:
+                return 1;
+        case FAKE_LEAVE_DONE:
+                restart(u);
+                fake_leave(f);
+                return 1;
+        case FAKE_LEAVE:
+                fake_leave(f);
+                return 1;
+        default:
+                return enqueue(f, u, m, how);
+        }
+}
+
+void fake_finish(FakeSystemd *f, FakeUnit *u, const char *result) {
+        uint32_t job = u->job;
+
+        u->job = 0;
+        if (u->starting)
+                u->state = strcmp(result, "done") == 0 ? ACTIVE_STATE_ACTIVE : ACTIVE_STATE_FAILED;
+        else if (strcmp(result, "done") == 0)
+                restart(u);
+        u->starting = false;
+        if (job != 0 && f->bus)
+                job_removed(f, u, job, result);
+        fake_changed(f, u);
+}
+
+/* ---- The connection --------------------------------------------------------------------------------------- */
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        FakeSystemd *f = userdata;
+        const char *member;
+
+        if (sd_bus_message_is_method_call(m, PROPERTIES, NULL))
+                return on_property(f, m);
+        if (!sd_bus_message_is_method_call(m, MANAGER, NULL))
+                return 0;
+        member = sd_bus_message_get_member(m);
+        if (strcmp(member, "Subscribe") == 0) {
+                f->subscriptions++;
+                return sd_bus_reply_method_return(m, NULL);
+        }
+        return on_request(f, m, member);
+}
+
+void fake_join(FakeSystemd *f) {
+        ck_assert_ptr_null(f->bus);
+        f->bus = private_bus_connect(f->private_bus, f->event);
+        ck_assert_int_ge(sd_bus_add_fallback(f->bus, NULL, MANAGER_PATH, on_message, f), 0);
+        ck_assert_int_ge(sd_bus_request_name_async(f->bus, NULL, "org.freedesktop.systemd1", 0, NULL, NULL),
+                         0);
+}
+
+void fake_leave(FakeSystemd *f) {
+        if (!f->bus)
+                return;
+        (void) sd_bus_detach_event(f->bus);
+        sd_bus_close(f->bus);
+        f->bus = sd_bus_unref(f->bus);
+}
+
+void fake_init(FakeSystemd *f, PrivateBus *private_bus, sd_event *event) {
+        *f = (FakeSystemd){ .private_bus = private_bus, .event = event };
+        fake_join(f);
+}
+
+void fake_done(FakeSystemd *f) {
+        fake_leave(f);
+}

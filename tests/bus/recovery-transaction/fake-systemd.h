@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A systemd that fails on demand: the few members of org.freedesktop.systemd1 that recovery uses, with units whose
+ * state a test sets and whose next job ends as the test says. Only for what the real one cannot be made to do; what
+ * it does do is tested against it.
+ */
+
+#include "private-bus.h"
+#include "recovery/recovery-private.h"
+
+#define FAKE_UNITS 64
+
+/* What becomes of the next request for a unit. */
+typedef enum FakeJob {
+        FAKE_DONE,          /* restarted, if it ran; job "done" */
+        FAKE_HELD,          /* the job stays queued until fake_finish() */
+        FAKE_FAILED,        /* the unit goes down; job "failed" */
+        FAKE_START_LIMIT,   /* likewise, by its start limit */
+        FAKE_CANCELED,      /* nothing happens; job "canceled" */
+        FAKE_TIMEOUT,       /* the unit goes down; job "timeout" */
+        FAKE_STOPPED_FIRST, /* the unit was stopped a moment before: job "done", and nothing happened */
+        FAKE_STOPPED,       /* somebody stops the unit; our job is canceled */
+        FAKE_VANISHED,      /* the unit is not there any more when the job is over */
+        FAKE_SILENT_DONE,   /* done, and JobRemoved is lost */
+        FAKE_EARLY,         /* done, and JobRemoved comes before the reply */
+        FAKE_SLOW_START,    /* the job is done while the unit still starts, until fake_finish() */
+        FAKE_DENIED,        /* the errors that the call itself can end with */
+        FAKE_NO_SUCH_UNIT,
+        FAKE_CONFLICT,
+        FAKE_BROKEN,     /* an error that nobody has heard of */
+        FAKE_DEAF,       /* no reply ever */
+        FAKE_LEAVE,      /* systemd leaves the bus without a reply, and does nothing */
+        FAKE_LEAVE_DONE, /* it does what it was asked for and leaves the bus without a reply */
+        _FAKE_JOB_MAX,
+} FakeJob;
+
+typedef struct FakeUnit {
+        char name[UNIT_NAME_SIZE]; /* "": free */
+        ActiveState state;
+        char sub_state[32];
+        char result[32];
+        bool found, refuse_manual, frozen;
+        uint8_t invocation;
+        uint32_t job;  /* 0: none */
+        bool starting; /* a held slow start, not a held job */
+        uint64_t inactive_exit;
+        FakeJob next;
+        unsigned calls; /* requests for jobs */
+        unsigned reads;
+        char method[32], mode[16]; /* of the last request */
+} FakeUnit;
+
+typedef struct FakeSystemd {
+        PrivateBus *private_bus;
+        sd_event *event;
+        sd_bus *bus;
+        FakeUnit units[FAKE_UNITS];
+        uint32_t jobs;
+        unsigned subscriptions;
+        bool mute; /* properties are not answered */
+} FakeSystemd;
+
+void fake_init(FakeSystemd *f, PrivateBus *private_bus, sd_event *event);
+void fake_done(FakeSystemd *f);
+/* Onto the bus, with the name; off it, as a re-execution or the death of the bus would have it. */
+void fake_join(FakeSystemd *f);
+void fake_leave(FakeSystemd *f);
+
+/* An active service, its invocation all bytes `invocation`. */
+FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation);
+/* Says that the unit's properties changed. */
+void fake_changed(FakeSystemd *f, const FakeUnit *u);
+/* Sets the state, and says so. */
+void fake_set_state(FakeSystemd *f, FakeUnit *u, ActiveState state);
+/* Ends a held job or start: with a new invocation when the result is "done" and the unit runs. */
+void fake_finish(FakeSystemd *f, FakeUnit *u, const char *result);
