@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of src/bus share and nobody else sees. */
+
+#include "bus/bus-names.h"
+#include "bus/bus.h"
+
+/*
+ * Changing calls whose caller is being looked up at the same time. Root asks one thing at a time; the rest of the
+ * world is turned away after the look-up, and must not make us keep much of it.
+ */
+#define BUS_ACCESS_MAX 16U
+
+/* Outgoing messages beyond which signals are not added: the bus has not read for that long. */
+#define BUS_QUEUE_MAX 1024U
+
+/* Called when the caller of `m` may change things: acts and replies. Returns as a method handler does. */
+typedef int (*AccessHandler)(BusServer *s, sd_bus_message *m, sd_bus_error *error);
+
+typedef struct AccessRequest {
+        BusServer *server;
+        sd_bus_message *message; /* NULL: free */
+        sd_bus_slot *slot;
+        AccessHandler handler;
+} AccessRequest;
+
+typedef enum BusSlot {
+        BUS_SLOT_OBSERVER,
+        BUS_SLOT_COUNTERS,
+        BUS_SLOT_AGENTS,
+        BUS_SLOT_AGENT_NODES,
+        BUS_SLOT_DISCONNECTED,
+        BUS_SLOT_NAME,
+        _BUS_SLOT_MAX,
+} BusSlot;
+
+struct BusServer {
+        sd_event *event;
+        sd_bus *bus; /* NULL: not attached */
+        sd_bus_slot *slots[_BUS_SLOT_MAX];
+
+        const Observer *observer;
+        const BusHooks *hooks;
+        void *userdata;
+        BusFacts facts;
+
+        sd_event_source *announce; /* off, or armed for the next announcement */
+        usec_t announced;          /* when the last one went out */
+        unsigned changes;          /* bit per BusChange */
+        bool announce_armed;
+
+        uint64_t signals_suppressed;
+
+        AccessRequest access[BUS_ACCESS_MAX];
+
+        AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
+        AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
+};
+
+/* bus-observer.c, bus-agent.c: put their objects on s->bus. Return 0 or negative errno. */
+int bus_observer_attach(BusServer *s);
+int bus_agent_attach(BusServer *s);
+
+/* bus-changes.c. Init returns 0 or negative errno. */
+int bus_changes_init(BusServer *s);
+void bus_changes_done(BusServer *s);
+
+/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
+ * or an error sent. Returns as a method handler does: positive when the answer comes later. */
+int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
+void bus_access_done(BusServer *s);
+
+/* Whether a signal may be put on the bus now: there is a connection, it is up, and its queue has room (false in
+ * *ret_room when only that is missing). */
+bool bus_server_can_send(const BusServer *s, bool *ret_room);
+
+/* The name of a unit, "" for none. Borrowed from the observer. */
+const char *bus_unit_name(const BusServer *s, uint16_t unit);
+
+/* The path of an agent's object. Any id fits. */
+#define BUS_AGENT_PATH_SIZE (sizeof(BUS_AGENT_PATH) + STRLEN("/18446744073709551615"))
+void bus_agent_path(uint64_t id, char ret[static BUS_AGENT_PATH_SIZE]);
+
+/* An invocation id as 32 hexadecimal digits; "" when it is all zero or NULL. Returns buf. */
+#define BUS_INVOCATION_SIZE (2 * INVOCATION_ID_SIZE + 1)
+const char *bus_invocation(const uint8_t *id, char buf[static BUS_INVOCATION_SIZE]);

@@ -1,0 +1,66 @@
+#compdef varta-ctl
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# zsh completion for varta-ctl(1)
+
+# Lines of one of the observer's own lists; silent when it cannot be asked. Nothing is started for it.
+(( $+functions[_varta_ctl_lines] )) || _varta_ctl_lines() {
+        local -a where
+        [[ -n ${opt_args[(i)--user]} ]] && where+=(--user)
+        [[ -n ${opt_args[-H]} ]] && where+=(-H ${opt_args[-H]})
+        [[ -n ${opt_args[-M]} ]] && where+=(-M ${opt_args[-M]})
+        _call_program lines varta-ctl $where --no-legend --no-pager $1 2>/dev/null
+}
+
+(( $+functions[_varta_ctl_observed] )) || _varta_ctl_observed() {
+        local -a units pids
+        units=(${${(f)"$(_varta_ctl_lines units)"}%% *})
+        pids=(${${(f)"$(_varta_ctl_lines list | while read -r id pid rest; do print $pid; done)"}})
+        _describe -t units unit units
+        _describe -t pids pid pids
+}
+
+(( $+functions[_varta_ctl_agents] )) || _varta_ctl_agents() {
+        local -a ids
+        ids=(${(f)"$(_varta_ctl_lines list | while read -r id pid rest; do print $id; print pid:$pid; done)"})
+        compadd -a ids
+}
+
+_arguments -C \
+        '(- *)'{-h,--help}'[show the help]' \
+        '(- *)--version[show the version]' \
+        '(--user)--system[talk to the system'\''s observer]' \
+        '(--system)--user[talk to the user'\''s own observer]' \
+        '(-H --host)'{-H+,--host=}'[talk to another host'\''s observer]:host:_hosts' \
+        '(-M --machine)'{-M+,--machine=}'[talk to a local container'\''s observer]:container:_sd_machines' \
+        '--socket=[where the observer listens for beats]:socket:_files' \
+        '--json=[write JSON]:mode:(short pretty off)' \
+        '-j[write JSON, pretty on a terminal]' \
+        '--no-pager[do not use a pager]' \
+        '--no-legend[leave out the headings and the count]' \
+        '--no-ask-password[do not ask for a password]' \
+        '(-q --quiet)'{-q,--quiet}'[leave out remarks]' \
+        '--root=[look below this directory]:directory:_directories' \
+        '--status=[beat with this status]:status:(ok degraded critical)' \
+        '--payload=[beat with this number]:number' \
+        '--stdin[beat once for every line of standard input]' \
+        '1:verb:((
+                status\:"show how the fleet is, or units and processes"
+                list\:"list all agents"
+                units\:"list the units of agents and their recovery"
+                monitor\:"show what happens, as it happens"
+                forget\:"drop agents from the list"
+                reload\:"have the observer read its configuration again"
+                verify\:"check the configuration, or one file of it"
+                cat-config\:"show the files of the configuration"
+                beat\:"send a heartbeat, or one per line of input"
+                decode\:"show what a frame says"
+        ))' \
+        '*::argument:->argument'
+
+if [[ $state == argument ]]; then
+        case $words[1] in
+        status) _varta_ctl_observed ;;
+        forget) _varta_ctl_agents ;;
+        verify) _files ;;
+        esac
+fi

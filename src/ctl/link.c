@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reaching the observer, or telling why it cannot be reached.
+ *
+ * The observer is started by the first beat and not by curiosity: every call is marked so that the bus does not
+ * activate it. Then "nobody owns the name" has two meanings, and the difference matters to whoever is woken
+ * at night: the socket listens and no agent has ever beaten (all is well), or nothing listens and every beat is lost.
+ * Here at home the socket itself is asked, by connecting to it, which starts nothing. On another host or in a container
+ * systemd is asked what it thinks of varta.socket.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus/bus-names.h"
+#include "client/address.h"
+#include "client/varta.h"
+#include "ctl/format.h"
+#include "ctl/link.h"
+#include "ctl/output.h"
+
+/* The observer answers from memory in milliseconds; whoever takes this long is stopped or wedged. */
+#define CALL_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
+#define SOCKET_UNIT_PATH "/org/freedesktop/systemd1/unit/varta_2esocket"
+
+typedef enum SocketState {
+        SOCKET_LISTENS,
+        SOCKET_ABSENT,
+        SOCKET_FORBIDDEN,
+} SocketState;
+
+static int open_bus(const Options *options, sd_bus **ret) {
+        switch (options->transport) {
+        case TRANSPORT_HOST:
+                return sd_bus_open_system_remote(ret, options->host);
+        case TRANSPORT_MACHINE:
+                return options->user ? sd_bus_open_user_machine(ret, options->host)
+                                     : sd_bus_open_system_machine(ret, options->host);
+        default:
+                return options->user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
+        }
+}
+
+CtlExit link_open(const Options *options, sd_bus **ret) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r;
+
+        r = open_bus(options, &bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        if (r == -ENOMEDIUM) {
+                ctl_error("There is no user bus here: DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR are not "
+                          "set.");
+                return CTL_UNREACHABLE;
+        }
+        if (r < 0) {
+                ctl_error("Cannot connect to the %s bus%s%s: %s", options->user ? "user" : "system",
+                          options->host ? " of " : "", options->host ?: "", strerror(-r));
+                return CTL_UNREACHABLE;
+        }
+
+        *ret = TAKE_PTR(bus);
+        return CTL_OK;
+}
+
+int link_new_call(sd_bus *bus, const char *interface, const char *member, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, BUS_NAME, BUS_PATH, interface ?: BUS_INTERFACE, member);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_message_set_auto_start(m, false);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+int link_new_change(const Options *options, sd_bus *bus, const char *member, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = link_new_call(bus, NULL, member, &m);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_message_set_allow_interactive_authorization(m, !options->no_ask_password);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+const char *link_socket(const Options *options) {
+        return options->socket ?: VARTA_DEFAULT_ADDRESS;
+}
+
+static SocketState probe_here(const Options *options) {
+        VartaAddress address;
+        int fd, r;
+
+        /* A user's observer has no usual place. */
+        if (options->user && !options->socket)
+                return SOCKET_ABSENT;
+        if (varta_address_parse(link_socket(options), &address) < 0)
+                return SOCKET_ABSENT;
+
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return SOCKET_ABSENT;
+
+        r = connect(fd, (const struct sockaddr *) &address.sockaddr, address.size) < 0 ? -errno : 0;
+        (void) close(fd);
+        if (r == -EACCES || r == -EPERM)
+                return SOCKET_FORBIDDEN;
+        return r < 0 ? SOCKET_ABSENT : SOCKET_LISTENS;
+}
+
+static SocketState probe_there(sd_bus *bus) {
+        _cleanup_free_ char *state = NULL;
+
+        if (sd_bus_get_property_string(bus, "org.freedesktop.systemd1", SOCKET_UNIT_PATH,
+                                       "org.freedesktop.systemd1.Unit", "ActiveState", NULL, &state) < 0)
+                return SOCKET_ABSENT;
+        return strcmp(state, "active") == 0 ? SOCKET_LISTENS : SOCKET_ABSENT;
+}
+
+static SocketState probe(const Options *options, sd_bus *bus) {
+        return options->transport == TRANSPORT_LOCAL ? probe_here(options) : probe_there(bus);
+}
+
+static bool is_absent(const sd_bus_error *error) {
+        return sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
+bool link_is_idle(const Options *options, sd_bus *bus, const sd_bus_error *error) {
+        return is_absent(error) && probe(options, bus) == SOCKET_LISTENS;
+}
+
+static void explain_absence(const Options *options, sd_bus *bus) {
+        if (options->user)
+                ctl_error("No observer is on the user bus. Start one: vartad --user --listen=unix:PATH");
+        else if (probe(options, bus) == SOCKET_FORBIDDEN)
+                ctl_error("No observer is on the bus, and you may not look at %s.\n"
+                          "Become a member of its group (varta), or ask with sudo.",
+                          link_socket(options));
+        else if (options->transport == TRANSPORT_LOCAL)
+                ctl_error("No observer is on the bus, and nothing listens at %s.\n"
+                          "Start listening: systemctl enable --now varta.socket",
+                          link_socket(options));
+        else
+                ctl_error("No observer is on the bus of %s, and varta.socket is not active there.\n"
+                          "Start listening, there: systemctl enable --now varta.socket",
+                          options->host);
+}
+
+CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_error *error) {
+        if (is_absent(error)) {
+                explain_absence(options, bus);
+                return CTL_UNREACHABLE;
+        }
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED)) {
+                ctl_error("The bus does not let you talk to the observer: %s", error->message);
+                return CTL_UNREACHABLE;
+        }
+        if (r == -ETIMEDOUT || sd_bus_error_has_names(error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT)) {
+                ctl_error("The observer does not answer. See: systemctl status varta.service");
+                return CTL_UNREACHABLE;
+        }
+        if (r == -ECONNRESET || r == -ENOTCONN || sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED)) {
+                ctl_error("The connection to the bus was lost.");
+                return CTL_UNREACHABLE;
+        }
+
+        ctl_error("%s", error && error->message ? error->message : strerror(-r));
+        return CTL_FAILURE;
+}
+
+/* One of systemd's two readings of the moment when userspace began: the same moment on two clocks. */
+static int get_manager_usec(sd_bus *bus, const char *property, usec_t *ret) {
+        return sd_bus_get_property_trivial(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                           "org.freedesktop.systemd1.Manager", property, NULL, 't', ret);
+}
+
+int link_clock(const Options *options, sd_bus *bus, usec_t *ret_offset, usec_t *ret_now) {
+        usec_t realtime = now_usec(CLOCK_REALTIME), monotonic = now_usec(CLOCK_MONOTONIC);
+        usec_t there_realtime, there_monotonic;
+        int r;
+
+        /* A container shares the kernel, and thereby the clock. */
+        if (options->transport != TRANSPORT_HOST) {
+                *ret_offset = realtime - monotonic;
+                *ret_now = monotonic;
+                return 0;
+        }
+
+        r = get_manager_usec(bus, "UserspaceTimestamp", &there_realtime);
+        if (r < 0)
+                return r;
+        r = get_manager_usec(bus, "UserspaceTimestampMonotonic", &there_monotonic);
+        if (r < 0)
+                return r;
+
+        *ret_offset = there_realtime - there_monotonic;
+        *ret_now = realtime - *ret_offset;
+        return 0;
+}

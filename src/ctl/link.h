@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The way to the observer: over the bus, never starting it; and what to say when it cannot be reached. */
+
+#include <systemd/sd-bus.h>
+
+#include "ctl/ctl.h"
+#include "util/time.h"
+
+/* Opens the bus that the options name. Returns CTL_OK and a connection that the caller owns (sd_bus_flush_close_unref),
+ * or another exit code after saying why. */
+CtlExit link_open(const Options *options, sd_bus **ret);
+
+/* Begins a call of a method of the observer (interface BUS_INTERFACE unless another is given), marked so that nobody
+ * starts the observer for it. Returns 0, or negative errno. */
+int link_new_call(sd_bus *bus, const char *interface, const char *member, sd_bus_message **ret);
+
+/* The same for a method that changes something: root may be asked for its password, unless the options forbid. */
+int link_new_change(const Options *options, sd_bus *bus, const char *member, sd_bus_message **ret);
+
+/* Whether the call failed because there is no observer, while the socket that starts it listens: the fleet has
+ * never beaten. */
+bool link_is_idle(const Options *options, sd_bus *bus, const sd_bus_error *error);
+
+/* Says on stderr why a call failed (r, and error if the answer was one) and what to do. Returns the exit code. */
+CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_error *error);
+
+/* The socket of the observer that the options mean, for messages. */
+const char *link_socket(const Options *options);
+
+/* What to add to a time of the observer's CLOCK_MONOTONIC to have µs since 1970, and what that clock shows now. On
+ * another host both are only as good as the two hosts' clocks. Returns 0, or negative errno when nobody knows. */
+int link_clock(const Options *options, sd_bus *bus, usec_t *ret_offset, usec_t *ret_now);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * varta-ctl: the command line.
+ *
+ * Options may stand before and after the verb, as everywhere. Each verb says which ones it takes, and gets no
+ * others: an option without an effect is a misunderstanding, and those are cleared up at once.
+ */
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "util/text.h"
+#include "varta-build.h"
+
+enum {
+        ARG_VERSION = 0x100,
+        ARG_SYSTEM,
+        ARG_USER,
+        ARG_SOCKET,
+        ARG_JSON,
+        ARG_NO_PAGER,
+        ARG_NO_LEGEND,
+        ARG_NO_ASK_PASSWORD,
+        ARG_ROOT,
+        ARG_STATUS,
+        ARG_PAYLOAD,
+        ARG_STDIN,
+};
+
+static const struct option long_options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, ARG_VERSION },
+        { "system", no_argument, NULL, ARG_SYSTEM },
+        { "user", no_argument, NULL, ARG_USER },
+        { "host", required_argument, NULL, 'H' },
+        { "machine", required_argument, NULL, 'M' },
+        { "socket", required_argument, NULL, ARG_SOCKET },
+        { "json", required_argument, NULL, ARG_JSON },
+        { "no-pager", no_argument, NULL, ARG_NO_PAGER },
+        { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
+        { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
+        { "quiet", no_argument, NULL, 'q' },
+        { "root", required_argument, NULL, ARG_ROOT },
+        { "status", required_argument, NULL, ARG_STATUS },
+        { "payload", required_argument, NULL, ARG_PAYLOAD },
+        { "stdin", no_argument, NULL, ARG_STDIN },
+        {},
+};
+
+/* Which verbs an option is for. Those that are not here are for all, whether they change anything there or not: scripts
+ * set them once and for all. */
+static const struct {
+        int option;
+        unsigned flags;
+} option_verbs[] = {
+        { ARG_SYSTEM, VERB_BUS },
+        { ARG_USER, VERB_BUS },
+        { 'H', VERB_BUS },
+        { 'M', VERB_BUS },
+        { ARG_SOCKET, VERB_BUS | VERB_BEAT },
+        { ARG_JSON, VERB_JSON },
+        { 'j', VERB_JSON },
+        { ARG_ROOT, VERB_FILES },
+        { ARG_STATUS, VERB_BEAT },
+        { ARG_PAYLOAD, VERB_BEAT },
+        { ARG_STDIN, VERB_BEAT },
+};
+
+/* The options that were given, in their order. */
+typedef struct Given {
+        int options[64]; /* nobody gives more that matter */
+        size_t n;
+        bool help, version;
+} Given;
+
+static const char *option_name(int option, char *buf, size_t size) {
+        for (const struct option *o = long_options; o->name; o++)
+                if (o->val == option) {
+                        (void) snprintf(buf, size, "--%s", o->name);
+                        return buf;
+                }
+        (void) snprintf(buf, size, "-%c", option);
+        return buf;
+}
+
+static bool parse_json_mode(const char *s, JsonMode *ret) {
+        static const char *const modes[_JSON_MODE_MAX] = {
+                [JSON_OFF] = "off",
+                [JSON_SHORT] = "short",
+                [JSON_PRETTY] = "pretty",
+        };
+
+        for (JsonMode m = 0; m < _JSON_MODE_MAX; m++)
+                if (strcmp(s, modes[m]) == 0) {
+                        *ret = m;
+                        return true;
+                }
+        return false;
+}
+
+/* The long option that was meant by "--name" or "--name=value"; NULL when nothing is near. */
+static const char *suggest_option(const char *arg) {
+        unsigned distance, nearest = UINT_MAX;
+        const char *found = NULL;
+        char name[64];
+
+        (void) snprintf(name, sizeof(name), "%.*s", (int) strcspn(arg + 2, "="), arg + 2);
+        for (const struct option *o = long_options; o->name; o++)
+                if (text_is_similar(name, o->name, &distance) && distance < nearest) {
+                        nearest = distance;
+                        found = o->name;
+                }
+        return found;
+}
+
+/* What is unknown, or lacks its value, or has one too many; getopt's own words would not suggest anything. */
+static void explain_option(char **argv, int c) {
+        const char *arg = argv[optind - 1], *found;
+
+        if (c == ':') {
+                ctl_error("Option %s needs a value.", arg);
+                return;
+        }
+        if (strncmp(arg, "--", 2) != 0) {
+                ctl_error("Unknown option -%c. See: varta-ctl --help", optopt);
+                return;
+        }
+        if (optopt != 0) {
+                ctl_error("Option --%.*s takes no value.", (int) strcspn(arg + 2, "="), arg + 2);
+                return;
+        }
+
+        found = suggest_option(arg);
+        if (found)
+                ctl_error("Unknown or ambiguous option %s. Did you mean --%s?", arg, found);
+        else
+                ctl_error("Unknown option %s. See: varta-ctl --help", arg);
+}
+
+/* One option into its place. Returns false after saying what is wrong with it. */
+static bool apply_option(Options *o, Given *given, int c) {
+        switch (c) {
+        case 'h':
+                given->help = true;
+                break;
+        case ARG_VERSION:
+                given->version = true;
+                break;
+        case ARG_SYSTEM:
+                o->user = false;
+                break;
+        case ARG_USER:
+                o->user = true;
+                break;
+        case 'H':
+        case 'M':
+                o->transport = c == 'H' ? TRANSPORT_HOST : TRANSPORT_MACHINE;
+                o->host = optarg;
+                break;
+        case ARG_SOCKET:
+                o->socket = optarg;
+                break;
+        case ARG_JSON:
+                if (!parse_json_mode(optarg, &o->json)) {
+                        ctl_error("--json=%s is no mode; allowed: short, pretty, off.", optarg);
+                        return false;
+                }
+                break;
+        case 'j':
+                o->json = isatty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
+                break;
+        case ARG_NO_PAGER:
+                o->no_pager = true;
+                break;
+        case ARG_NO_LEGEND:
+                o->no_legend = true;
+                break;
+        case ARG_NO_ASK_PASSWORD:
+                o->no_ask_password = true;
+                break;
+        case 'q':
+                o->quiet = true;
+                break;
+        case ARG_ROOT:
+                o->root = optarg;
+                break;
+        case ARG_STATUS:
+                o->status = optarg;
+                break;
+        case ARG_PAYLOAD:
+                o->payload = optarg;
+                break;
+        case ARG_STDIN:
+                o->from_stdin = true;
+                break;
+        default:
+                return false;
+        }
+        return true;
+}
+
+static bool parse_options(int argc, char **argv, Options *options, Given *given) {
+        int c;
+
+        opterr = 0;
+        while ((c = getopt_long(argc, argv, ":hH:M:jq", long_options, NULL)) >= 0) {
+                if (c == '?' || c == ':') {
+                        explain_option(argv, c);
+                        return false;
+                }
+                if (!apply_option(options, given, c))
+                        return false;
+                if (given->n < ELEMENTSOF(given->options))
+                        given->options[given->n++] = c;
+        }
+
+        if (options->user && options->transport == TRANSPORT_HOST) {
+                ctl_error("--user and --host= do not go together: there is no way to a user's bus on "
+                          "another host.");
+                return false;
+        }
+        return true;
+}
+
+static bool options_fit(const Verb *verb, const Given *given) {
+        char buf[64];
+
+        for (size_t i = 0; i < given->n; i++)
+                for (size_t j = 0; j < ELEMENTSOF(option_verbs); j++)
+                        if (option_verbs[j].option == given->options[i] &&
+                            !(option_verbs[j].flags & verb->flags)) {
+                                ctl_error("varta-ctl %s does not take %s.", verb->name,
+                                          option_name(given->options[i], buf, sizeof(buf)));
+                                return false;
+                        }
+        return true;
+}
+
+static bool arguments_fit(const Verb *verb, size_t n_args) {
+        if (n_args < verb->min_args) {
+                ctl_error("varta-ctl %s needs an argument: varta-ctl %s %s", verb->name, verb->name,
+                          verb->args);
+                return false;
+        }
+        if (n_args > verb->max_args) {
+                ctl_error("varta-ctl %s takes %s.", verb->name,
+                          verb->max_args == 0 ? "no arguments" : "one argument");
+                return false;
+        }
+        return true;
+}
+
+static const Verb *find_verb(const char *name) {
+        const Verb *verb = ctl_verb_find(name);
+        const char *other;
+
+        if (verb)
+                return verb;
+
+        other = ctl_verb_suggest(name);
+        if (other)
+                ctl_error("Unknown verb \"%s\". Did you mean \"%s\"?", name, other);
+        else
+                ctl_error("Unknown verb \"%s\". See: varta-ctl --help", name);
+        return NULL;
+}
+
+static CtlExit run(int argc, char **argv) {
+        Options options = {};
+        Given given = {};
+        const Verb *verb;
+        size_t n_args;
+
+        if (!parse_options(argc, argv, &options, &given))
+                return CTL_USAGE;
+        if (given.help) {
+                ctl_help();
+                return CTL_OK;
+        }
+        if (given.version) {
+                (void) printf("varta-ctl %s\n", VARTA_VERSION);
+                return CTL_OK;
+        }
+
+        /* As with the tools it stands beside, no verb means the one that looks. */
+        verb = find_verb(optind < argc ? argv[optind] : "status");
+        if (!verb)
+                return CTL_USAGE;
+
+        n_args = optind < argc ? (size_t) (argc - optind - 1) : 0;
+        if (!options_fit(verb, &given) || !arguments_fit(verb, n_args))
+                return CTL_USAGE;
+
+        return verb->run(&options, argv + argc - n_args, n_args);
+}
+
+int main(int argc, char **argv) {
+        output_init();
+        return (int) output_finish(run(argc, argv));
+}

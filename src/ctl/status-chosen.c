@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* status with arguments: the cards of units and processes. */
+
+#include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "ctl/card.h"
+#include "ctl/format.h"
+#include "ctl/status.h"
+#include "util/parse.h"
+#include "util/unit-name.h"
+
+static void put_unit_card(const Status *s, const UnitRow *u) {
+        char buf[FORMAT_TIME_MAX];
+
+        card_title(health_info[unit_health(u)].colour, true, u->name, NULL);
+        card_line("State", "%s", u->state);
+        if (u->mode[0])
+                card_line("Mode", "%s", u->mode);
+        card_line("Agents", "%u, %u stalled", u->agents, u->stalled);
+        card_line("Restarts", "%" PRIu64, u->restarts);
+        if (u->last_outcome[0])
+                card_line("Last outcome", "%s", u->last_outcome);
+        if (s->has_clock && u->backoff_until > s->now)
+                card_line("Next try", "%s", format_relative(buf, sizeof(buf), u->backoff_until, s->now));
+}
+
+/* "root (0)", by this machine's names; the number alone for other machines' and unknown users. */
+static const char *user_name(const Status *s, uint32_t uid, char *buf, size_t size) {
+        const struct passwd *p = s->options->transport == TRANSPORT_LOCAL ? getpwuid(uid) : NULL;
+
+        if (uid == UINT32_MAX)
+                (void) snprintf(buf, size, "unknown");
+        else if (p)
+                (void) snprintf(buf, size, "%s (%u)", p->pw_name, uid);
+        else
+                (void) snprintf(buf, size, "%u", uid);
+        return buf;
+}
+
+static void put_agent_card(const Status *s, const AgentRow *a) {
+        char title[FORMAT_TIME_MAX], buf[LOGIN_NAME_MAX + FORMAT_TIME_MAX];
+
+        (void) snprintf(title, sizeof(title), "pid %u", a->pid);
+        card_title(health_info[agent_health(a)].colour, true, title, a->unit[0] ? a->unit : "no unit");
+        card_line("Agent", "%" PRIu64 ", %s", a->id, a->stalled ? "stalled" : "alive");
+        card_line("Status", "%s, payload %u", a->status, a->payload);
+        card_line("Last beat", "%s, nonce %" PRIu64, status_relative(s, a->last_beat, buf, sizeof(buf)),
+                  a->last_nonce);
+        card_line("Beats", "%" PRIu64, a->beats);
+        card_line("Origin", "%s", a->origin);
+        card_line("User", "%s", user_name(s, a->uid, buf, sizeof(buf)));
+        if (a->class[0])
+                card_line("Class", "%s", a->class);
+}
+
+/* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. Returns whether
+ * something was found. */
+static bool choose(Status *s, const char *arg) {
+        char name[UNIT_NAME_MAX + STRLEN(".service")];
+        bool found = false;
+        uint32_t pid;
+
+        if (parse_u32(arg, 0, UINT32_MAX, &pid) >= 0) {
+                for (size_t i = 0; i < s->agents.n_rows; i++)
+                        if (s->agents.rows[i].pid == pid)
+                                found = s->agent_chosen[i] = true;
+                return found;
+        }
+
+        /* As systemctl does, "worker" is "worker.service". */
+        (void) snprintf(name, sizeof(name), "%s%s", arg,
+                        unit_name_is_valid(arg) || unit_glob_is_pattern(arg) ? "" : ".service");
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (unit_glob_match(name, s->units.rows[i].name))
+                        found = s->unit_chosen[i] = true;
+        return found;
+}
+
+static void put_chosen_json(const Status *s) {
+        json_object *o = json_object_new_object(), *units = json_object_new_array(),
+                    *agents = json_object_new_array();
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (s->unit_chosen[i])
+                        json_object_array_add(units, unit_row_to_json(&s->units.rows[i]));
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                if (s->agent_chosen[i])
+                        json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
+
+        json_object_object_add(o, "units", units);
+        json_object_object_add(o, "agents", agents);
+        output_json(s->options->json, o);
+}
+
+static void put_chosen(const Status *s) {
+        const char *separator = "";
+
+        output_page(s->options);
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (s->unit_chosen[i]) {
+                        (void) fputs(separator, stdout);
+                        separator = "\n";
+                        put_unit_card(s, &s->units.rows[i]);
+                }
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                if (s->agent_chosen[i]) {
+                        (void) fputs(separator, stdout);
+                        separator = "\n";
+                        put_agent_card(s, &s->agents.rows[i]);
+                }
+}
+
+/* The agents of chosen units are shown with them. */
+static void choose_members(Status *s) {
+        size_t u = 0;
+
+        for (size_t i = 0; i < s->agents.n_rows; i++) {
+                while (u < s->units.n_rows && strcmp(s->units.rows[u].name, s->agents.rows[i].unit) < 0)
+                        u++;
+                if (u < s->units.n_rows && s->unit_chosen[u] &&
+                    strcmp(s->units.rows[u].name, s->agents.rows[i].unit) == 0)
+                        s->agent_chosen[i] = true;
+        }
+}
+
+CtlExit status_show_chosen(Status *s, char **args, size_t n_args) {
+        bool any = false, missing = false;
+        Health health = HEALTH_OK;
+
+        for (size_t i = 0; i < n_args; i++)
+                if (choose(s, args[i])) {
+                        any = true;
+                } else {
+                        ctl_error("%s is not observed: no agent of it has beaten. See: varta-ctl list",
+                                  args[i]);
+                        missing = true;
+                }
+        choose_members(s);
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (s->unit_chosen[i])
+                        health = MAX(health, unit_health(&s->units.rows[i]));
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                if (s->agent_chosen[i])
+                        health = MAX(health, agent_health(&s->agents.rows[i]));
+
+        if (any && s->options->json != JSON_OFF)
+                put_chosen_json(s);
+        else if (any)
+                put_chosen(s);
+
+        if (health == HEALTH_OK && missing)
+                return CTL_FAILURE;
+        return health_info[health].code;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* status without arguments: the observer's card, then one line for everything that is not well. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "bus/bus-names.h"
+#include "ctl/card.h"
+#include "ctl/format.h"
+#include "ctl/status.h"
+#include "util/parse.h"
+#include "util/unit-name.h"
+
+static Health fleet_health(const Status *s) {
+        Health h = strcmp(s->observer.state, BUS_STATE_DEGRADED_CONFIG) == 0 ? HEALTH_DEGRADED : HEALTH_OK;
+
+        if (s->observer.stalled > 0)
+                h = HEALTH_STALLED;
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                h = MAX(h, unit_health(&s->units.rows[i]));
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                h = MAX(h, agent_health(&s->agents.rows[i]));
+        return h;
+}
+
+/* Deserves a line: not well, or recovery is at work, or was told not to be. */
+static bool unit_is_notable(const UnitRow *u) {
+        return unit_health(u) != HEALTH_OK || strcmp(u->state, BUS_UNIT_OK) != 0;
+}
+
+static void put_since(const Status *s) {
+        char date[FORMAT_TIME_MAX], ago[FORMAT_TIME_MAX];
+
+        if (s->has_clock)
+                card_line("State", "%s since %s; %s", s->observer.state,
+                          format_timestamp(date, sizeof(date), s->observer.start + s->offset),
+                          format_relative(ago, sizeof(ago), s->observer.start, s->now));
+        else
+                card_line("State", "%s", s->observer.state);
+}
+
+static void put_beats(const Status *s) {
+        uint64_t beats = observer_view_counter(&s->observer, "Beats");
+        usec_t up = nsec_sub(s->now, s->observer.start);
+
+        if (s->has_clock && up >= USEC_PER_SEC)
+                card_line("Beats", "%" PRIu64 ", %.1f/s since the start", beats,
+                          (double) beats * (double) USEC_PER_SEC / (double) up);
+        else
+                card_line("Beats", "%" PRIu64, beats);
+}
+
+static void put_listeners(const Status *s) {
+        for (size_t i = 0; i < s->observer.n_listeners; i++) {
+                const ListenerRow *l = &s->observer.listeners[i];
+
+                card_line(i == 0 ? "Listeners" : "", "%s (%s, %s), %" PRIu64 " datagrams", l->address,
+                          l->name, l->transport, l->datagrams);
+        }
+}
+
+/* The counters of a dictionary that are not zero. */
+static void put_dictionary(const Status *s, CardList *list, const char *name) {
+        for (size_t i = 0; i < s->observer.n_counters; i++) {
+                const CounterRow *c = &s->observer.counters[i];
+
+                if (c->key && c->value > 0 && strcmp(c->name, name) == 0)
+                        card_list_add(list, "%" PRIu64 " %s", c->value, c->key);
+        }
+}
+
+static void put_refused_frames(const Status *s) {
+        static const struct {
+                const char *counter, *words;
+        } refusals[] = {
+                { "MisSized", "mis-sized" },
+                { "ControlTruncated", "control-truncated" },
+                { "IoErrors", "receive errors" },
+                { "AuthFailures", "auth failures" },
+                { "NamespaceDrops", "foreign namespaces" },
+                { "PidAboveMaxDrops", "pids above the maximum" },
+                { "OriginConflicts", "origin conflicts" },
+                { "NamespaceConflicts", "namespace conflicts" },
+                { "OutOfOrder", "out of order" },
+                { "CapacityExceeded", "beyond the capacity" },
+                { "DecryptFailures", "not decrypted" },
+                { "ReplaysRefused", "replays" },
+                { "SenderTableFull", "beyond the sender table" },
+        };
+        uint64_t limited = observer_view_sum(&s->observer, "RateLimited");
+        CardList list = { "Refused" };
+
+        put_dictionary(s, &list, "DecodeErrors");
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++) {
+                uint64_t n = observer_view_counter(&s->observer, refusals[i].counter);
+
+                if (n > 0)
+                        card_list_add(&list, "%" PRIu64 " %s", n, refusals[i].words);
+        }
+        if (limited > 0)
+                card_list_add(&list, "%" PRIu64 " rate limited", limited);
+        card_list_end(&list);
+}
+
+/* What was lost on the way, to us or from us: nobody should have to look for that. */
+static void put_losses(const Status *s) {
+        static const struct {
+                const char *counter, *words;
+        } losses[] = {
+                { "QueueDrops", "datagrams dropped by the kernel" },
+                { "SignalsSuppressed", "bus signals" },
+                { "JournalDropped", "journal records" },
+        };
+        CardList list = { "Lost" };
+
+        for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
+                uint64_t n = observer_view_counter(&s->observer, losses[i].counter);
+
+                if (n > 0)
+                        card_list_add(&list, "%" PRIu64 " %s", n, losses[i].words);
+        }
+        card_list_end(&list);
+}
+
+static void put_observer(const Status *s, Health health) {
+        char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX];
+        CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
+
+        (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
+        card_title(health_info[health].colour, true, "varta", description);
+        put_since(s);
+        card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
+                  s->observer.stalled);
+        card_line("Threshold", "%s (%s clock)",
+                  format_timespan(span, sizeof(span), s->observer.threshold * NSEC_PER_USEC),
+                  s->observer.clock_source);
+        put_beats(s);
+        put_listeners(s);
+        put_dictionary(s, &recoveries, "RecoveryOutcomes");
+        card_list_end(&recoveries);
+        put_dictionary(s, &passed, "RecoveryRefusals");
+        card_list_end(&passed);
+        put_refused_frames(s);
+        put_losses(s);
+}
+
+static void put_unit_line(const Status *s, const UnitRow *u) {
+        char name[UNIT_NAME_MAX * 4], buf[FORMAT_TIME_MAX];
+        Health h = unit_health(u);
+
+        (void) printf("%s%s%s %s: ", output_colour(health_info[h].colour), output_dot(true),
+                      output_colour(COLOUR_NONE), output_text(name, sizeof(name), u->name));
+        if (u->stalled > 0)
+                (void) printf("%u of %u stalled", u->stalled, u->agents);
+        else if (u->agents > 0)
+                (void) printf("%u agent%s", u->agents, u->agents == 1 ? "" : "s");
+        else
+                (void) printf("no agent");
+        if (u->critical > 0)
+                (void) printf(", %u critical", u->critical);
+        if (u->degraded > 0)
+                (void) printf(", %u degraded", u->degraded);
+        if (strcmp(u->state, BUS_UNIT_OK) != 0 && strcmp(u->state, BUS_UNIT_STALLED) != 0)
+                (void) printf(", %s", u->state);
+        if (u->mode[0])
+                (void) printf(", mode %s", u->mode);
+        if (u->last_outcome[0])
+                (void) printf(", last outcome %s", u->last_outcome);
+        if (s->has_clock && u->backoff_until > s->now)
+                (void) printf(", next try %s", format_relative(buf, sizeof(buf), u->backoff_until, s->now));
+        (void) fputc('\n', stdout);
+}
+
+static void put_agent_line(const Status *s, const AgentRow *a) {
+        char buf[FORMAT_TIME_MAX];
+        Health h = agent_health(a);
+
+        (void) printf("%s%s%s pid %u (no unit): %s, last beat %s\n", output_colour(health_info[h].colour),
+                      output_dot(true), output_colour(COLOUR_NONE), a->pid,
+                      a->stalled ? "stalled" : a->status,
+                      status_relative(s, a->last_beat, buf, sizeof(buf)));
+}
+
+static void put_notable(const Status *s) {
+        bool any = false;
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (unit_is_notable(&s->units.rows[i])) {
+                        (void) fputs(any ? "" : "\n", stdout);
+                        any = true;
+                        put_unit_line(s, &s->units.rows[i]);
+                }
+
+        /* Agents without a unit come first in the list. */
+        for (size_t i = 0; i < s->agents.n_rows && s->agents.rows[i].unit[0] == 0; i++)
+                if (agent_health(&s->agents.rows[i]) != HEALTH_OK) {
+                        (void) fputs(any ? "" : "\n", stdout);
+                        any = true;
+                        put_agent_line(s, &s->agents.rows[i]);
+                }
+}
+
+static void put_overview_json(const Status *s, Health health) {
+        json_object *o = observer_view_to_json(&s->observer), *units = json_object_new_array(),
+                    *agents = json_object_new_array();
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (unit_is_notable(&s->units.rows[i]))
+                        json_object_array_add(units, unit_row_to_json(&s->units.rows[i]));
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                if (agent_health(&s->agents.rows[i]) != HEALTH_OK)
+                        json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
+
+        json_object_object_add(o, "health", json_object_new_string(health_info[health].name));
+        json_object_object_add(o, "notable_units", units);
+        json_object_object_add(o, "notable_agents", agents);
+        output_json(s->options->json, o);
+}
+
+CtlExit status_show_overview(const Status *s) {
+        Health health = fleet_health(s);
+
+        if (s->options->json != JSON_OFF) {
+                put_overview_json(s, health);
+        } else {
+                output_page(s->options);
+                put_observer(s, health);
+                put_notable(s);
+        }
+
+        return health_info[health].code;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files behind the verb status share. */
+
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "ctl/view.h"
+
+typedef struct Status {
+        const Options *options;
+        ObserverView observer;
+        AgentsView agents;
+        UnitsView units;
+        bool has_clock;
+        usec_t offset, now; /* of the observer's CLOCK_MONOTONIC */
+        bool *unit_chosen, *agent_chosen;
+} Status;
+
+/* How bad it is, best first, so that the worst of several is their maximum. */
+typedef enum Health {
+        HEALTH_OK,
+        HEALTH_DEGRADED,
+        HEALTH_STALLED,
+        _HEALTH_MAX,
+} Health;
+
+/* What a health means to scripts, to the eye and to programs. */
+typedef struct HealthInfo {
+        CtlExit code;
+        Colour colour;
+        const char *name;
+} HealthInfo;
+
+extern const HealthInfo health_info[_HEALTH_MAX];
+
+Health agent_health(const AgentRow *a);
+Health unit_health(const UnitRow *u);
+
+/* "5s ago", or that the observer's clock is not known. Returns buf or a constant. */
+const char *status_relative(const Status *s, usec_t when, char *buf, size_t size);
+
+/* The observer's card and the lines of what is not well. Returns the exit code. */
+CtlExit status_show_overview(const Status *s);
+
+/* The cards of the units and processes that the arguments name; says on stderr which are not there. Returns the exit
+ * code. */
+CtlExit status_show_chosen(Status *s, char **args, size_t n_args);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * verify and cat-config: the configuration, as the observer would read it, without an observer.
+ *
+ * Both use the daemon's own parser and file search. What is wrong goes to standard error like a compiler's
+ * complaints; as JSON it is the answer and goes to standard output.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "ctl/output.h"
+#include "util/conf-files.h"
+
+#define CONFIG_NAME "varta.conf"
+
+typedef struct Verify {
+        const Options *options;
+        json_object *messages; /* NULL: text */
+} Verify;
+
+static json_object *text_or_null(const char *s) {
+        return s ? json_object_new_string(s) : NULL;
+}
+
+static void report(const ConfigMessage *message, void *userdata) {
+        char buf[CONFIG_MESSAGE_MAX], line[CONFIG_MESSAGE_MAX];
+        Verify *v = userdata;
+        json_object *o;
+
+        if (!v->messages) {
+                ctl_error("%s%s",
+                          output_text(line, sizeof(line), config_message_format(message, buf, sizeof(buf))),
+                          message->level == CONFIG_WARNING ? " (warning)" : "");
+                return;
+        }
+
+        o = json_object_new_object();
+        json_object_object_add(o, "level",
+                               json_object_new_string(message->level == CONFIG_ERROR ? "error" : "warning"));
+        json_object_object_add(o, "file", text_or_null(message->file));
+        json_object_object_add(o, "line", message->line > 0 ? json_object_new_uint64(message->line) : NULL);
+        json_object_object_add(o, "section", text_or_null(message->section));
+        json_object_object_add(o, "key", text_or_null(message->key));
+        json_object_object_add(o, "value", text_or_null(message->value));
+        json_object_object_add(o, "message", text_or_null(message->message));
+        json_object_object_add(o, "allowed", text_or_null(message->allowed));
+        json_object_array_add(v->messages, o);
+}
+
+static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
+        _cleanup_(config_freep) Config *config = NULL;
+        int r;
+
+        r = config_new(&config);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < files->n_files; i++) {
+                const ConfFile *f = &files->files[i];
+
+                if (f->error < 0)
+                        r = config_add_unreadable(config, f->path, f->error, f->reason, report, v);
+                else
+                        r = config_add_text(config, f->path, f->contents, f->size, report, v);
+                if (r < 0)
+                        return r;
+        }
+
+        r = config_finish(config, report, v);
+        if (r < 0)
+                return r;
+
+        *ret_errors = config_n_errors(config);
+        return 0;
+}
+
+CtlExit verb_verify(const Options *options, char **args, size_t n_args) {
+        _cleanup_(conf_files_freep) ConfFiles *files = NULL;
+        Verify v = { .options = options };
+        unsigned errors = 0;
+        int r;
+
+        r = n_args > 0 ? conf_files_read_one(args[0], &files)
+                       : conf_files_read(options->root, CONFIG_NAME, &files);
+        if (r < 0) {
+                ctl_error("The configuration cannot be read: %s", strerror(-r));
+                return CTL_FAILURE;
+        }
+
+        if (options->json != JSON_OFF)
+                v.messages = json_object_new_array();
+        r = load(files, &v, &errors);
+        if (r < 0) {
+                json_object_put(v.messages);
+                ctl_error("The configuration cannot be read: %s", strerror(-r));
+                return CTL_FAILURE;
+        }
+
+        if (v.messages)
+                output_json(options->json, v.messages);
+        else if (errors == 0 && !options->quiet)
+                (void) printf("No error in %zu file%s.\n", files->n_files, files->n_files == 1 ? "" : "s");
+
+        return errors > 0 ? CTL_FAILURE : CTL_OK;
+}
+
+static void put_file(const ConfFile *f, bool first) {
+        (void) printf("%s%s# %s%s\n", first ? "" : "\n", output_colour(COLOUR_BOLD), f->path,
+                      output_colour(COLOUR_NONE));
+        if (f->error < 0) {
+                ctl_error("%s cannot be read: %s", f->path, f->reason);
+                return;
+        }
+
+        (void) fwrite(f->contents, 1, f->size, stdout);
+        if (f->size > 0 && f->contents[f->size - 1] != '\n')
+                (void) fputc('\n', stdout);
+}
+
+static void put_files_json(const Options *options, const ConfFiles *files) {
+        json_object *array = json_object_new_array();
+
+        for (size_t i = 0; i < files->n_files; i++) {
+                const ConfFile *f = &files->files[i];
+                json_object *o = json_object_new_object();
+
+                json_object_object_add(o, "path", json_object_new_string(f->path));
+                json_object_object_add(
+                                o, "contents",
+                                f->error < 0 ? NULL
+                                             : json_object_new_string_len(f->contents, (int) f->size));
+                json_object_object_add(o, "error", text_or_null(f->reason));
+                json_object_array_add(array, o);
+        }
+        output_json(options->json, array);
+}
+
+CtlExit verb_cat_config(const Options *options, char **args, size_t n_args) {
+        _cleanup_(conf_files_freep) ConfFiles *files = NULL;
+        CtlExit code = CTL_OK;
+        int r;
+
+        r = conf_files_read(options->root, CONFIG_NAME, &files);
+        if (r < 0) {
+                ctl_error("The configuration cannot be read: %s", strerror(-r));
+                return CTL_FAILURE;
+        }
+        for (size_t i = 0; i < files->n_files; i++)
+                if (files->files[i].error < 0)
+                        code = CTL_FAILURE;
+
+        if (options->json != JSON_OFF) {
+                put_files_json(options, files);
+                return code;
+        }
+
+        output_page(options);
+        for (size_t i = 0; i < files->n_files; i++)
+                put_file(&files->files[i], i == 0);
+        if (files->n_files == 0 && !options->quiet)
+                ctl_error("There is no configuration file; the defaults hold.");
+        return code;
+}

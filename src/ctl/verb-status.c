@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * status: how is the fleet?
+ *
+ * One card for the observer and one line for every unit that is not well; or the cards of the units and processes
+ * that were asked for. The exit code says the same to scripts, so the question "is anything wrong" needs no parsing.
+ * What agents say of themselves is known only agent by agent: their list is read, in pages, in any case.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/bus-names.h"
+#include "ctl/card.h"
+#include "ctl/format.h"
+#include "ctl/link.h"
+#include "ctl/status.h"
+
+const HealthInfo health_info[_HEALTH_MAX] = {
+        [HEALTH_OK] = { CTL_OK, COLOUR_GREEN, "healthy" },
+        [HEALTH_DEGRADED] = { CTL_DEGRADED, COLOUR_YELLOW, "degraded" },
+        [HEALTH_STALLED] = { CTL_STALLED, COLOUR_RED, "stalled" },
+};
+
+Health agent_health(const AgentRow *a) {
+        if (a->stalled)
+                return HEALTH_STALLED;
+        return strcmp(a->status, "ok") == 0 ? HEALTH_OK : HEALTH_DEGRADED;
+}
+
+Health unit_health(const UnitRow *u) {
+        if (u->stalled > 0 || strcmp(u->state, BUS_UNIT_STALLED) == 0 ||
+            strcmp(u->state, BUS_UNIT_GAVE_UP) == 0)
+                return HEALTH_STALLED;
+        return u->degraded + u->critical > 0 ? HEALTH_DEGRADED : HEALTH_OK;
+}
+
+const char *status_relative(const Status *s, usec_t when, char *buf, size_t size) {
+        return s->has_clock ? format_relative(buf, size, when, s->now) : "at an unknown time";
+}
+
+static void status_done(Status *s) {
+        observer_view_done(&s->observer);
+        agents_view_done(&s->agents);
+        units_view_done(&s->units);
+        free(s->unit_chosen);
+        free(s->agent_chosen);
+}
+
+static void show_idle(const Options *options) {
+        json_object *o;
+
+        if (options->json == JSON_OFF) {
+                card_title(COLOUR_NONE, false, "varta", "heartbeat observer");
+                card_line("State", "idle, waiting for the first beat");
+                if (options->transport == TRANSPORT_LOCAL)
+                        card_line("Listening", "%s", link_socket(options));
+                return;
+        }
+
+        o = json_object_new_object();
+        json_object_object_add(o, "state", json_object_new_string("idle"));
+        json_object_object_add(o, "health", json_object_new_string(health_info[HEALTH_OK].name));
+        output_json(options->json, o);
+}
+
+static int fetch(Status *s, sd_bus *bus, sd_bus_error *error) {
+        int r;
+
+        r = observer_view_fetch(bus, &s->observer, error);
+        if (r < 0)
+                return r;
+        r = agents_view_fetch(bus, &s->agents, error);
+        if (r < 0)
+                return r;
+        r = units_view_fetch(bus, &s->units, error);
+        if (r < 0)
+                return r;
+
+        s->unit_chosen = calloc(s->units.n_rows + 1, sizeof(bool));
+        s->agent_chosen = calloc(s->agents.n_rows + 1, sizeof(bool));
+        if (!s->unit_chosen || !s->agent_chosen)
+                return -ENOMEM;
+
+        units_view_count(&s->units, &s->agents);
+        s->has_clock = link_clock(s->options, bus, &s->offset, &s->now) >= 0;
+        return 0;
+}
+
+CtlExit verb_status(const Options *options, char **args, size_t n_args) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(status_done) Status s = { .options = options };
+        CtlExit code;
+        int r;
+
+        code = link_open(options, &bus);
+        if (code != CTL_OK)
+                return code;
+
+        r = fetch(&s, bus, &error);
+        if (r < 0 && link_is_idle(options, bus, &error)) {
+                show_idle(options);
+                return CTL_OK;
+        }
+        if (r < 0)
+                return link_failed(options, bus, r, &error);
+
+        return n_args > 0 ? status_show_chosen(&s, args, n_args) : status_show_overview(&s);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The table of verbs, and what is made from it: the help, the look-up, "did you mean". */
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "util/text.h"
+
+const Verb ctl_verbs[] = {
+        { "status", "[UNIT|PID...]", "Show how the fleet is, or units and processes", 0, VERB_ARGS_ANY,
+          VERB_BUS | VERB_JSON, verb_status },
+        { "list", "", "List all agents", 0, 0, VERB_BUS | VERB_JSON, verb_list },
+        { "units", "", "List the units of agents and their recovery", 0, 0, VERB_BUS | VERB_JSON,
+          verb_units },
+        { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
+        { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
+        { "reload", "", "Have the observer read its configuration again", 0, 0, VERB_BUS, verb_reload },
+        { "verify", "[FILE]", "Check the configuration, or one file of it", 0, 1, VERB_FILES | VERB_JSON,
+          verb_verify },
+        { "cat-config", "", "Show the files of the configuration", 0, 0, VERB_FILES | VERB_JSON,
+          verb_cat_config },
+        { "beat", "", "Send a heartbeat, or one per line of input", 0, 0, VERB_BEAT, verb_beat },
+        { "decode", "HEX...", "Show what a frame says", 1, VERB_ARGS_ANY, VERB_JSON, verb_decode },
+        {},
+};
+
+const Verb *ctl_verb_find(const char *name) {
+        for (const Verb *v = ctl_verbs; v->name; v++)
+                if (strcmp(v->name, name) == 0)
+                        return v;
+        return NULL;
+}
+
+const char *ctl_verb_suggest(const char *name) {
+        unsigned distance, nearest = UINT_MAX;
+        const char *found = NULL;
+
+        for (const Verb *v = ctl_verbs; v->name; v++)
+                if (text_is_similar(name, v->name, &distance) && distance < nearest) {
+                        nearest = distance;
+                        found = v->name;
+                }
+        return found;
+}
+
+void ctl_help(void) {
+        (void) printf("%svarta-ctl%s [OPTIONS...] [VERB] [ARGUMENTS...]\n\n"
+                      "Ask the observer of heartbeats how the fleet is, and tell it what to do.\n\n"
+                      "Verbs:\n",
+                      output_colour(COLOUR_BOLD), output_colour(COLOUR_NONE));
+        for (const Verb *v = ctl_verbs; v->name; v++)
+                (void) printf("  %-10s %-14s %s\n", v->name, v->args, v->help);
+
+        (void) fputs("\n"
+                     "Options:\n"
+                     "  -h --help               Show this help\n"
+                     "     --version            Show the version\n"
+                     "     --system             Talk to the system's observer (the default)\n"
+                     "     --user               Talk to the user's own observer\n"
+                     "  -H --host=[USER@]HOST   Talk to another host's, over ssh\n"
+                     "  -M --machine=CONTAINER  Talk to a local container's\n"
+                     "     --socket=PATH        Where the observer listens for beats\n"
+                     "     --json=MODE          Write JSON: short, pretty, off\n"
+                     "  -j                      The same as --json=pretty on a terminal, else short\n"
+                     "     --no-pager           Do not use a pager\n"
+                     "     --no-legend          Leave out the headings and the count\n"
+                     "     --no-ask-password    Do not ask for a password\n"
+                     "  -q --quiet              Leave out remarks\n"
+                     "     --root=PATH          verify, cat-config: look below this directory\n"
+                     "     --status=STATUS      beat: ok, degraded or critical\n"
+                     "     --payload=NUMBER     beat: a number of your choice, 0 to 4294967295\n"
+                     "     --stdin              beat: once for every line of standard input\n"
+                     "\n"
+                     "See varta-ctl(1) for exit codes and details.\n",
+                     stdout);
+}

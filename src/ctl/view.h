@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the observer tells, as the verbs want it: typed rows. Strings live in the bus messages that brought them,
+ * which the view owns, so that a hundred thousand rows cost no copy.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+#include <systemd/sd-bus.h>
+
+#include "util/macro.h"
+#include "util/time.h"
+
+typedef struct ListenerRow {
+        const char *name, *transport, *address;
+        uint32_t receive_buffer;
+        uint64_t datagrams;
+} ListenerRow;
+
+typedef struct CounterRow {
+        const char *name; /* "Beats", "DecodeErrors" */
+        const char *key;  /* "BadCrc"; NULL for a plain counter */
+        uint64_t value;
+} CounterRow;
+
+typedef struct ObserverView {
+        sd_bus_message *message;
+        const char *version, *clock_source, *capabilities,
+                        *state; /* "" when an old observer does not tell */
+        uint32_t capacity, tracked, stalled, descriptor_budget;
+        uint64_t pid_namespace;
+        usec_t start, threshold;
+        ListenerRow *listeners;
+        size_t n_listeners;
+        CounterRow *counters;
+        size_t n_counters;
+} ObserverView;
+
+/* Asks for all properties. Returns 0, or negative errno, with *error set when the answer was one. */
+int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error);
+void observer_view_done(ObserverView *v);
+
+/* The value of a plain counter; 0 when there is none of this name. */
+uint64_t observer_view_counter(const ObserverView *v, const char *name);
+/* The sum over a dictionary of counters. */
+uint64_t observer_view_sum(const ObserverView *v, const char *name);
+
+typedef struct AgentRow {
+        uint64_t id, last_nonce, beats;
+        usec_t last_beat;
+        const char *unit, *status, *origin, *class;
+        uint32_t pid, payload, uid;
+        bool stalled;
+} AgentRow;
+
+typedef struct AgentsView {
+        sd_bus_message **pages;
+        size_t n_pages;
+        AgentRow *rows; /* by unit, then pid, then id */
+        size_t n_rows;
+} AgentsView;
+
+/* Asks for all agents, page by page. Returns as above. */
+int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+void agents_view_done(AgentsView *v);
+
+typedef struct UnitRow {
+        const char *name, *mode, *state, *last_outcome;
+        uint32_t agents, stalled;
+        uint64_t restarts;
+        usec_t backoff_until;        /* CLOCK_MONOTONIC; 0: none */
+        uint32_t degraded, critical; /* agents that say so of themselves; filled by units_view_count() */
+} UnitRow;
+
+typedef struct UnitsView {
+        sd_bus_message *message;
+        UnitRow *rows; /* by name */
+        size_t n_rows;
+} UnitsView;
+
+int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error);
+void units_view_done(UnitsView *v);
+
+/* Counts the agents' own words in the rows of their units. */
+void units_view_count(UnitsView *v, const AgentsView *agents);
+
+/* The rows as JSON. The caller owns the reference. */
+json_object *agent_row_to_json(const AgentRow *row);
+json_object *unit_row_to_json(const UnitRow *row);
+json_object *observer_view_to_json(const ObserverView *v);

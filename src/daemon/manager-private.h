@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the daemon share. */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "bus/bus.h"
+#include "config/config.h"
+#include "core/observer.h"
+#include "daemon/manager.h"
+#include "daemon/settings.h"
+#include "daemon/storms.h"
+#include "ingress/identity.h"
+#include "ingress/ingress.h"
+#include "recovery/recovery.h"
+
+/* One of the two connections to the bus, and how to get it back. */
+typedef struct Connection {
+        sd_bus *bus;
+        sd_event_source *retry;
+        const char *description;
+} Connection;
+
+struct Manager {
+        Options options;
+        sd_event *event;
+        Config *config;
+        bool degraded; /* the configuration had errors at start */
+        bool stopping;
+
+        clockid_t clock; /* the observer's */
+        nsec_t start;
+        nsec_t boot_gain; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC, when last asked */
+
+        Observer *observer;
+        Identities *identities;
+        Ingress *ingress;
+        RecoverySettings recovery_settings;
+        Recovery *recovery;
+        BusServer *server;
+        char *capabilities;
+
+        Connection clients; /* has the name: a subscriber that does not read can block it */
+        Connection systemd; /* nameless: nothing but recovery's calls */
+        bool had_name;
+
+        Storms storms;
+        nsec_t armed; /* what the timer is set to; NSEC_INFINITY: off */
+        sd_event_source *timer;
+        sd_event_source *stalls;
+        sd_event_source *log;
+        sd_event_source *status;
+        sd_event_source *signals[3];
+};
+
+/* manager.c */
+nsec_t manager_now(const Manager *m);
+const char *manager_state(const Manager *m);
+/* The status line is due; it is written once a second at most. */
+void manager_status_changed(Manager *m);
+/* Reads the configuration again. Returns 0, or negative errno and, where wanted, the reason as one line in *ret_reason
+ * (free it): the old configuration is in force then. */
+int manager_reload(Manager *m, char **ret_reason);
+
+/* timing.c: the observer's one timer */
+int manager_timing_start(Manager *m);
+/* Arms the timer if the observer waits for something earlier than it is armed for. Cheap when it does not. */
+void manager_arm(Manager *m);
+
+/* receiving.c: sockets to observer */
+int manager_identities_start(Manager *m);
+int manager_receiving_start(Manager *m);
+extern const ObserverHooks manager_observer_hooks;
+
+/* reporting.c: events to journal, bus and recovery */
+void manager_on_event(void *userdata, const Event *event);
+void manager_on_record(void *userdata, const RecoveryRecord *record);
+/* To be called after something was logged: what journald does not take now is written when it does. */
+void manager_watch_log(Manager *m);
+
+/* connections.c: the two connections */
+int manager_connections_start(Manager *m);
+void manager_connections_stop(Manager *m);
+void manager_name_acquired(void *userdata, int error);
+void manager_clients_lost(void *userdata);
+
+/* serving.c: what the bus asks */
+extern const BusHooks manager_bus_hooks;
+/* serving.c: what recovery asks */
+extern const RecoveryHooks manager_recovery_hooks;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What an operator types: everything that is not understood is named, with what is. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "daemon/options.h"
+#include "ingress/identity.h"
+#include "util/macro.h"
+#include "varta-build.h"
+
+enum {
+        ARG_VERSION = 0x100,
+        ARG_USER,
+        ARG_LISTEN,
+        ARG_CONFIG,
+        ARG_LOG_LEVEL,
+};
+
+static const struct option long_options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, ARG_VERSION },
+        { "user", no_argument, NULL, ARG_USER },
+        { "listen", required_argument, NULL, ARG_LISTEN },
+        { "config", required_argument, NULL, ARG_CONFIG },
+        { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
+        {},
+};
+
+static void help(void) {
+        printf("vartad [OPTIONS...]\n\n"
+               "Observe the heartbeats of local processes, notice silence, restart units.\n\n"
+               "  -h --help             Show this help\n"
+               "     --version          Show the version\n"
+               "     --user             Use the user bus and restart the user's own units\n"
+               "     --listen=ADDRESS   Receive beats at unix:PATH or unix:@NAME; may be\n"
+               "                        given several times, beside activated sockets\n"
+               "     --config=FILE      Read this file instead of varta.conf and drop-ins\n"
+               "     --log-level=LEVEL  emerg, alert, crit, err, warning, notice, info\n"
+               "                        (default) or debug\n\n"
+               "Without --listen the sockets come from varta.socket. See vartad(8).\n");
+}
+
+static const char *const level_names[] = {
+        [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
+        [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+};
+
+static int parse_level(const char *text) {
+        for (size_t i = 0; i < ELEMENTSOF(level_names); i++)
+                if (strcmp(text, level_names[i]) == 0)
+                        return (int) i;
+        return -EINVAL;
+}
+
+static int parse_listen(Options *o, const char *address) {
+        const char *path = address + STRLEN("unix:");
+
+        if (strncmp(address, "unix:", STRLEN("unix:")) != 0 || (path[0] != '/' && path[0] != '@') ||
+            path[1] == 0) {
+                fprintf(stderr,
+                        "vartad: --listen=%s: not an address; allowed: unix:/ABSOLUTE/PATH, "
+                        "unix:@ABSTRACT-NAME\n",
+                        address);
+                return -EINVAL;
+        }
+        if (o->n_listen == OPTIONS_LISTEN_MAX) {
+                fprintf(stderr, "vartad: --listen= given more than %u times\n", OPTIONS_LISTEN_MAX);
+                return -EINVAL;
+        }
+        o->listen[o->n_listen++] = address;
+        return 0;
+}
+
+/* For tests and diagnosis: what a kernel without a feature would do. */
+static int parse_environment(Options *o) {
+        const char *disable = getenv("VARTA_DISABLE_FEATURES");
+        unsigned features;
+
+        if (!disable)
+                return 0;
+        if (kernel_features_parse(disable, &features) < 0) {
+                fprintf(stderr,
+                        "vartad: VARTA_DISABLE_FEATURES=%s: unknown feature; allowed, separated by commas: "
+                        "pidfd, passrights, invocation, nspid\n",
+                        disable);
+                return -EINVAL;
+        }
+        o->features &= ~features;
+        return 0;
+}
+
+static int parse_option(Options *o, int c, const char *program) {
+        switch (c) {
+        case ARG_USER:
+                o->user = true;
+                return 1;
+        case ARG_LISTEN:
+                return parse_listen(o, optarg) < 0 ? -EINVAL : 1;
+        case ARG_CONFIG:
+                o->config = optarg;
+                return 1;
+        case ARG_LOG_LEVEL:
+                o->log_level = parse_level(optarg);
+                if (o->log_level < 0) {
+                        fprintf(stderr,
+                                "vartad: --log-level=%s: not a level; allowed: emerg, alert, crit, err, "
+                                "warning, "
+                                "notice, info, debug\n",
+                                optarg);
+                        return -EINVAL;
+                }
+                return 1;
+        case 'h':
+                help();
+                return 0;
+        case ARG_VERSION:
+                printf("varta %s\n", VARTA_VERSION);
+                return 0;
+        default: /* getopt named the option; say where the others are */
+                fprintf(stderr, "Try '%s --help'.\n", program);
+                return -EINVAL;
+        }
+}
+
+int options_parse(int argc, char *argv[], Options *ret) {
+        Options o = { .features = _FEATURE_ALL, .log_level = LOG_INFO };
+        int c, r;
+
+        assert(ret);
+
+        while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+                r = parse_option(&o, c, argv[0]);
+                if (r <= 0)
+                        return r;
+        }
+        if (optind < argc) {
+                fprintf(stderr,
+                        "vartad: unexpected argument \"%s\": vartad takes options only\nTry '%s --help'.\n",
+                        argv[optind], argv[0]);
+                return -EINVAL;
+        }
+        r = parse_environment(&o);
+        if (r < 0)
+                return r;
+        *ret = o;
+        return 1;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What happened goes three ways, in this order: the journal, the bus, recovery. So whoever reads the journal or the
+ * signals finds the stall before what was done about it.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-id128.h>
+
+#include "bus/bus-signals.h"
+#include "daemon/manager-private.h"
+#include "daemon/message-ids.h"
+#include "daemon/priorities.h"
+#include "util/log.h"
+#include "util/parse.h"
+
+#define FIELDS_MAX  16U
+#define NUMBER_SIZE sizeof("18446744073709551615")
+
+/* The fields of a record, and room for the numbers among them. */
+typedef struct Fields {
+        LogField fields[FIELDS_MAX];
+        char texts[FIELDS_MAX][2 * INVOCATION_ID_SIZE + 1];
+        size_t n;
+} Fields;
+
+static_assert(2 * INVOCATION_ID_SIZE + 1 >= NUMBER_SIZE, "a number fits where an invocation id does");
+
+static void field_text(Fields *f, const char *name, const char *value) {
+        if (f->n < FIELDS_MAX && value && value[0])
+                f->fields[f->n++] = (LogField){ .name = name, .value = value };
+}
+
+static void field_number(Fields *f, const char *name, uint64_t value) {
+        if (f->n == FIELDS_MAX)
+                return;
+        (void) snprintf(f->texts[f->n], sizeof(f->texts[f->n]), "%" PRIu64, value);
+        field_text(f, name, f->texts[f->n]);
+}
+
+static void field_invocation(Fields *f, const uint8_t *id) {
+        static const uint8_t none[INVOCATION_ID_SIZE];
+
+        if (f->n == FIELDS_MAX || memcmp(id, none, sizeof(none)) == 0)
+                return;
+        for (size_t i = 0; i < INVOCATION_ID_SIZE; i++)
+                (void) snprintf(&f->texts[f->n][2 * i], 3, "%02x", id[i]);
+        field_text(f, "VARTA_INVOCATION_ID", f->texts[f->n]);
+}
+
+static void agent_fields(Fields *f, const Event *e) {
+        if (e->agent.pid > 0)
+                field_number(f, "VARTA_PID", e->agent.pid);
+        field_text(f, "VARTA_UNIT", e->unit);
+        field_invocation(f, e->agent.invocation);
+        field_text(f, "VARTA_ORIGIN", origin_to_string(e->agent.origin));
+        field_number(f, "VARTA_LAST_NONCE", e->agent.last_nonce);
+        field_text(f, "VARTA_STATUS", vlp_status_to_string(e->agent.status));
+}
+
+/* "PID 123 (worker.service)" */
+static const char *agent_name(const Event *e, char *buf, size_t size) {
+        if (e->agent.pid == 0)
+                (void) snprintf(buf, size, "%s", e->unit);
+        else
+                (void) snprintf(buf, size, "PID %" PRIu32 " (%s)", e->agent.pid,
+                                e->unit[0] ? e->unit : "no unit");
+        return buf;
+}
+
+static void journal_stall(const Event *e) {
+        char name[UNIT_NAME_SIZE + 32], span[64];
+        Fields f = {};
+
+        agent_fields(&f, e);
+        field_text(&f, "VARTA_REASON", stall_reason_to_string(e->reason));
+        field_number(&f, "VARTA_SILENCE_USEC", nsec_sub(e->now, e->agent.last_beat) / NSEC_PER_USEC);
+        (void) agent_name(e, name, sizeof(name));
+        switch (e->reason) {
+        case STALL_EXITED:
+                log_struct(LOG_WARNING, MESSAGE_STALL_ID, f.fields, f.n,
+                           "%s stalled: its process exited%s, and nobody "
+                           "supervises it",
+                           name, e->last_word ? " after a last word" : "");
+                break;
+        case STALL_NEVER_BEAT:
+                log_struct(LOG_WARNING, MESSAGE_STALL_ID, f.fields, f.n,
+                           "%s stalled: it is active and never beat", name);
+                break;
+        default:
+                log_struct(LOG_WARNING, MESSAGE_STALL_ID, f.fields, f.n, "%s stalled: no beat for %s%s",
+                           name, format_timespan(span, sizeof(span), nsec_sub(e->now, e->agent.last_beat)),
+                           e->waited ? " (judged although the observer is overloaded)" : "");
+        }
+}
+
+static void journal_beat(const Event *e) {
+        char name[UNIT_NAME_SIZE + 32];
+        Fields f = {};
+
+        (void) agent_name(e, name, sizeof(name));
+        if (e->flags & BEAT_APPEARED)
+                log_debug("%s appeared", name);
+        if (e->flags & BEAT_RESUMED) {
+                agent_fields(&f, e);
+                log_struct(LOG_NOTICE, MESSAGE_RESUMED_ID, f.fields, f.n, "%s beats again", name);
+        }
+        if (e->flags & BEAT_STATUS_CHANGED)
+                log_info("%s changed from %s to %s", name, vlp_status_to_string(e->old_status),
+                         vlp_status_to_string(e->agent.status));
+}
+
+static void journal_exit(const Event *e) {
+        char name[UNIT_NAME_SIZE + 32];
+        Fields f = {};
+
+        agent_fields(&f, e);
+        log_struct(e->last_word ? LOG_WARNING : LOG_DEBUG, MESSAGE_EXITED_ID, f.fields, f.n, "%s exited%s%s",
+                   agent_name(e, name, sizeof(name)), e->last_word ? " after a last word: a crash" : "",
+                   e->gone ? ", before it could be looked at" : "");
+}
+
+static void journal_rejected(const Manager *m, const Event *e) {
+        const Listener *l = ingress_listener(m->ingress, e->listener);
+        Fields f = {};
+
+        field_text(&f, "VARTA_REASON", reject_class_to_string(e->reject));
+        field_text(&f, "VARTA_ORIGIN", origin_to_string(e->observed_origin));
+        if (e->attested_pid > 0)
+                field_number(&f, "VARTA_PID", e->attested_pid);
+        switch (e->reject) {
+        case REJECT_DECODE:
+                field_text(&f, "VARTA_ERROR", vlp_error_to_string(e->decode_error));
+                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
+                           "Refused a frame of PID %" PRIu32 ": %s", e->attested_pid,
+                           vlp_error_to_string(e->decode_error));
+                break;
+        case REJECT_AUTH_FAILURE:
+                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
+                           "Refused a frame of PID %" PRIu32 ": it names PID %" PRIu32, e->attested_pid,
+                           e->claimed_pid);
+                break;
+        case REJECT_IO_ERROR:
+                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n, "Cannot receive on %s: %s",
+                           l ? l->address : "a listener", strerror(-e->error));
+                break;
+        case REJECT_NAMESPACE_CONFLICT:
+                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
+                           "Refused a frame of PID %" PRIu32 ": it lives in another pid namespace (see "
+                           "AllowCrossNamespace= in varta.conf(5))",
+                           e->attested_pid);
+                break;
+        default:
+                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
+                           "Refused a datagram of PID %" PRIu32 ": %s", e->attested_pid,
+                           reject_class_to_string(e->reject));
+        }
+}
+
+/* Returns whether this one is to be told. */
+static bool pass_storm(Manager *m, const Event *e) {
+        uint64_t suppressed;
+        bool tell;
+
+        tell = storm_count(&m->storms.rejects[e->reject], e->now, &suppressed);
+        if (suppressed > 0)
+                log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
+                            reject_class_to_string(e->reject));
+        return tell;
+}
+
+static void journal_event(const Manager *m, const Event *e) {
+        char span[64];
+
+        switch (e->kind) {
+        case EVENT_BEAT:
+                journal_beat(e);
+                break;
+        case EVENT_STALL:
+                journal_stall(e);
+                break;
+        case EVENT_EXIT:
+                journal_exit(e);
+                break;
+        case EVENT_REJECTED:
+                journal_rejected(m, e);
+                break;
+        case EVENT_CLOCK_JUMP:
+                log_struct(LOG_NOTICE, MESSAGE_CLOCK_JUMPED_ID, NULL, 0,
+                           "The clock jumped by %s: every agent has one threshold of grace",
+                           format_timespan(span, sizeof(span), e->jump));
+                break;
+        case EVENT_OVERLOADED:
+                log_struct(LOG_NOTICE, MESSAGE_OVERLOADED_ID, NULL, 0,
+                           e->overloaded ? "Overloaded: beats may be unread, refused or lost, verdicts wait"
+                                         : "No longer overloaded");
+                break;
+        default:
+                break;
+        }
+}
+
+void manager_on_event(void *userdata, const Event *event) {
+        Manager *m = userdata;
+
+        if (m->stopping)
+                return;
+        if (event->kind == EVENT_REJECTED && !pass_storm(m, event)) {
+                manager_watch_log(m);
+                return;
+        }
+        journal_event(m, event);
+        manager_watch_log(m);
+        bus_server_event(m->server, event);
+        recovery_event(m->recovery, event);
+        if (event->kind != EVENT_REJECTED)
+                manager_status_changed(m);
+}
+
+static void journal_record(const RecoveryRecord *r) {
+        static const struct {
+                const char *message_id;
+                int level;
+        } kinds[_RECOVERY_RECORD_KIND_MAX] = {
+                [RECORD_REFUSED] = { MESSAGE_RECOVERY_REFUSED_ID, LOG_NOTICE },
+                [RECORD_STARTED] = { MESSAGE_RECOVERY_STARTED_ID, LOG_NOTICE },
+                [RECORD_FINISHED] = { MESSAGE_RECOVERY_FINISHED_ID, LOG_NOTICE },
+                [RECORD_GAVE_UP] = { MESSAGE_GAVE_UP_ID, LOG_ERR },
+        };
+        int level = kinds[r->kind].level;
+        Fields f = {};
+
+        if (r->pid > 0)
+                field_number(&f, "VARTA_PID", r->pid);
+        field_text(&f, "VARTA_UNIT", r->unit);
+        field_invocation(&f, r->invocation);
+        field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
+        field_text(&f, "VARTA_REASON",
+                   r->refusal >= 0 ? recovery_refusal_to_string(r->refusal)
+                                   : stall_reason_to_string(r->stall_reason));
+        if (r->outcome >= 0)
+                field_text(&f, "VARTA_OUTCOME", recovery_outcome_to_string(r->outcome));
+        field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);
+        field_number(&f, "VARTA_LAST_NONCE", r->last_nonce);
+        field_text(&f, "VARTA_STATUS", vlp_status_to_string(r->status));
+        field_number(&f, "VARTA_ATTEMPT", r->attempt);
+        if (r->kind == RECORD_FINISHED && r->outcome != OUTCOME_RECOVERED)
+                level = LOG_WARNING;
+        log_struct(level, kinds[r->kind].message_id, f.fields, f.n, "%s", r->sentence);
+}
+
+void manager_on_record(void *userdata, const RecoveryRecord *r) {
+        Manager *m = userdata;
+        BusRecovery signal = {
+                .id = r->agent,
+                .pid = r->pid,
+                .attempt = r->attempt,
+                .unit = r->unit,
+                .reason = r->reason,
+                .invocation = r->invocation,
+        };
+
+        if (!r->announce || m->stopping)
+                return;
+        journal_record(r);
+        manager_watch_log(m);
+        switch (r->kind) {
+        case RECORD_STARTED:
+                bus_signal_recovery_started(m->server, &signal);
+                break;
+        case RECORD_FINISHED:
+                bus_signal_recovery_finished(m->server, &signal);
+                break;
+        case RECORD_REFUSED:
+                bus_signal_recovery_refused(m->server, &signal);
+                break;
+        default:
+                break;
+        }
+}
+
+static int on_log_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        log_flush();
+        return sd_event_source_set_enabled(source, log_pending() ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+void manager_watch_log(Manager *m) {
+        if (_likely_(!log_pending()))
+                return;
+        if (!m->log) {
+                if (sd_event_add_io(m->event, &m->log, log_fd(), EPOLLOUT, on_log_writable, m) < 0)
+                        return; /* the next record tries again */
+                (void) sd_event_source_set_description(m->log, "journal");
+                (void) sd_event_source_set_priority(m->log, PRIORITY_IDLE);
+        }
+        (void) sd_event_source_set_enabled(m->log, SD_EVENT_ON);
+}

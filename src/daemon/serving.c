@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the bus asks of the daemon, and what recovery asks of it: answers put together from parts that do not know of
+ * each other.
+ */
+
+#include "bus/bus-names.h"
+#include "daemon/manager-private.h"
+#include "util/log.h"
+#include "varta-build.h"
+
+/* ---- for the bus ------------------------------------------------------------------------------------------ */
+
+static void serve_facts(void *userdata, BusFacts *ret) {
+        Manager *m = userdata;
+
+        *ret = (BusFacts){
+                .version = VARTA_VERSION,
+                .clock_source = config_clock_to_string(config_observer(m->config)->clock_source),
+                .capabilities = m->capabilities,
+                .start = m->start,
+                .user_bus = m->options.user,
+        };
+}
+
+static const char *serve_state(void *userdata) {
+        return manager_state(userdata);
+}
+
+static usec_t serve_to_monotonic(void *userdata, nsec_t t) {
+        Manager *m = userdata;
+
+        /* CLOCK_BOOTTIME runs ahead of CLOCK_MONOTONIC by what was spent suspended. */
+        if (m->clock == CLOCK_BOOTTIME)
+                t = nsec_sub(t, m->boot_gain);
+        return t / NSEC_PER_USEC;
+}
+
+static uint32_t serve_descriptor_budget(void *userdata) {
+        DescriptorBudget budget = identities_budget(((Manager *) userdata)->identities);
+
+        return budget.limit > UINT32_MAX ? UINT32_MAX : (uint32_t) budget.limit;
+}
+
+static uint64_t serve_journal_dropped(void *userdata) {
+        return log_dropped();
+}
+
+static bool serve_listener(void *userdata, size_t i, BusListener *ret) {
+        const Listener *l = ingress_listener(((Manager *) userdata)->ingress, i);
+
+        if (!l)
+                return false;
+        *ret = (BusListener){
+                .name = l->name,
+                .transport = transport_to_string(l->transport),
+                .address = l->address,
+                .receive_buffer = l->receive_buffer,
+                .datagrams = l->datagrams,
+        };
+        return true;
+}
+
+static bool serve_outcome(void *userdata, size_t i, const char **ret_name, uint64_t *ret_count) {
+        if (i >= _RECOVERY_OUTCOME_MAX)
+                return false;
+        *ret_name = recovery_outcome_to_string((RecoveryOutcome) i);
+        *ret_count = recovery_counters(((Manager *) userdata)->recovery)->outcomes[i];
+        return true;
+}
+
+static bool serve_refusal(void *userdata, size_t i, const char **ret_name, uint64_t *ret_count) {
+        if (i >= _RECOVERY_REFUSAL_MAX)
+                return false;
+        *ret_name = recovery_refusal_to_string((RecoveryRefusal) i);
+        *ret_count = recovery_counters(((Manager *) userdata)->recovery)->refusals[i];
+        return true;
+}
+
+static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit *ret) {
+        static const char *const states[_RECOVERY_UNIT_STATE_MAX] = {
+                [UNIT_STATE_STALLED] = BUS_UNIT_STALLED,
+                [UNIT_STATE_RECOVERING] = BUS_UNIT_RECOVERING,
+                [UNIT_STATE_BACKOFF] = BUS_UNIT_BACKOFF,
+                [UNIT_STATE_GAVE_UP] = BUS_UNIT_GAVE_UP,
+        };
+        Manager *m = userdata;
+        RecoveryUnitView view;
+
+        recovery_unit(m->recovery, name, &view);
+        ret->mode = unit_mode_to_string(view.mode);
+        ret->state = states[view.state];
+        ret->restarts = view.restarts;
+        if (view.last_outcome >= 0)
+                ret->last_outcome = recovery_outcome_to_string(view.last_outcome);
+        if (view.backoff_until > 0)
+                ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
+}
+
+static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+        const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
+        ConfigProvenance p = {};
+
+        config_value(((Manager *) userdata)->config, key, name, NULL, 0, &p);
+        return p.section && p.file ? p.section : "";
+}
+
+static int serve_reload(void *userdata, char **ret_reason) {
+        return manager_reload(userdata, ret_reason);
+}
+
+static int serve_reset(void *userdata, uint64_t id) {
+        Manager *m = userdata;
+        int r;
+
+        r = observer_reset_agent(m->observer, id, manager_now(m));
+        manager_arm(m);
+        return r;
+}
+
+static int serve_forget(void *userdata, uint64_t id) {
+        Manager *m = userdata;
+
+        return observer_forget_agent(m->observer, id, manager_now(m));
+}
+
+const BusHooks manager_bus_hooks = {
+        .facts = serve_facts,
+        .state = serve_state,
+        .to_monotonic = serve_to_monotonic,
+        .descriptor_budget = serve_descriptor_budget,
+        .journal_dropped = serve_journal_dropped,
+        .listener = serve_listener,
+        .recovery_outcome = serve_outcome,
+        .recovery_refusal = serve_refusal,
+        .unit = serve_unit,
+        .unit_class = serve_unit_class,
+        .reload = serve_reload,
+        .reset_agent = serve_reset,
+        .forget_agent = serve_forget,
+        .name_acquired = manager_name_acquired,
+        .disconnected = manager_clients_lost,
+};
+
+/* ---- for recovery ----------------------------------------------------------------------------------------- */
+
+static nsec_t answer_now(void *userdata) {
+        return manager_now(userdata);
+}
+
+static void answer_policy(void *userdata, const char *unit, UnitPolicy *ret) {
+        config_unit_policy(((Manager *) userdata)->config, unit, ret);
+}
+
+static int answer_agent(void *userdata, uint64_t id, AgentInfo *ret) {
+        return observer_agent(((Manager *) userdata)->observer, id, ret);
+}
+
+static void answer_agents(void *userdata, const char *unit, RecoveryAgents *ret) {
+        Manager *m = userdata;
+        uint16_t number;
+        UnitInfo info;
+
+        *ret = (RecoveryAgents){};
+        if (observer_unit_by_name(m->observer, unit, &number) >= 0 &&
+            observer_unit(m->observer, number, &info) >= 0)
+                *ret = (RecoveryAgents){ .tracked = info.agents, .stalled = info.stalled };
+}
+
+const RecoveryHooks manager_recovery_hooks = {
+        .now = answer_now,
+        .record = manager_on_record,
+        .policy = answer_policy,
+        .agent = answer_agent,
+        .agents = answer_agents,
+};
