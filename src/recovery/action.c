@@ -124,15 +124,12 @@ static void carry_on(Recovery *r, RecoveryUnit *u, const Action *a, nsec_t at) {
         agent.id = 0;
         agent.pid = 0;
         memcpy(agent.invocation, a->after, INVOCATION_ID_SIZE);
-        s = registry_stall_add(&r->registry, &agent, u);
+        s = registry_stall_add(&r->registry, &agent, STALL_NEVER_BEAT, u);
         if (!s)
                 return; /* one place per unit is kept for this; should it be taken, the agents' own stalls remain */
-        s->reason = STALL_NEVER_BEAT;
         s->since = recovery_now(r);
         s->decided = true;
-        s->outcome = OUTCOME_NO_BEAT;
-        s->again = AGAIN_AT;
-        s->again_at = at;
+        registry_stall_rest(&r->registry, s, AGAIN_AT, at);
 }
 
 static RecoveryStall *action_stall(Recovery *r, const RecoveryUnit *u, const Action *a) {
@@ -155,17 +152,15 @@ static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const
 
         s = action_stall(r, u, a);
         if (s) {
-                s->decided = true;
-                s->refusal = _RECOVERY_REFUSAL_INVALID;
-                s->outcome = outcome;
-                s->again = again;
-                s->again_at = at;
+                s->refusal = _RECOVERY_REFUSAL_INVALID; /* whatever the gates say next is news */
                 /* A restarted unit's old process is gone, or soon: the gates will say `process-changed`. What the
                  * unit itself did not do is done when it beats, and begins anew when it does not. */
                 if (s->agent.id == 0 && again == AGAIN_NEVER)
                         recovery_drop(r, s);
                 else if (a->restarted)
-                        s->again = AGAIN_OTHER_ENDS;
+                        registry_stall_due(&r->registry, s);
+                else
+                        registry_stall_rest(&r->registry, s, again, at);
         }
         if (outcome == OUTCOME_NO_BEAT)
                 carry_on(r, u, a, wait);
@@ -465,7 +460,6 @@ void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolic
         u->last_outcome = outcome;
         s->decided = true;
         s->refusal = _RECOVERY_REFUSAL_INVALID;
-        s->outcome = outcome;
         report_started(r, u->name, &a);
         report_finished(r, u->name, &a, outcome, text, again, at);
 }

@@ -16,6 +16,10 @@
 #include "recovery/recovery-private.h"
 #include "util/unit-name.h"
 
+/* Stalls of one unit judged in one turn of the loop. Each costs a few small files of /proc, some 50 us: a unit with
+ * thousands of agents must not keep beats waiting for longer than a few milliseconds. */
+#define JUDGE_BATCH_MAX 64U
+
 /* "/sys/fs/cgroup", a path of the kernel's, "/cgroup.events". */
 #define CGROUP_PATH_MAX 4096
 
@@ -151,12 +155,9 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         };
         bool news = !s->decided || s->refusal != decision->refusal;
 
-        s->due = false;
         s->decided = true;
         s->refusal = decision->refusal;
-        s->outcome = _RECOVERY_OUTCOME_INVALID;
-        s->again = decision->again;
-        s->again_at = decision->again_at;
+        registry_stall_rest(&r->registry, s, decision->again, decision->again_at);
         if (news)
                 report_refused(r, u ? u->name : "", u ? u->ladder.attempt : 0, &report);
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
@@ -177,44 +178,26 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
 
 /* Systemd could not be asked: one of the stalls says so, the others wait in silence for the same thing. */
 static void unreachable(Recovery *r, RecoveryUnit *u, const UnitPolicy *policy, RecoveryOutcome outcome) {
-        bool attached = systemd_is_attached(&r->systemd), told = false;
-        RecoveryStall *next;
+        bool attached = systemd_is_attached(&r->systemd);
+        nsec_t at = attached ? nsec_add(recovery_now(r), r->settings.recheck) : NSEC_INFINITY;
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
-                next = registry_stall_next(&r->registry, s);
-                if (s->outcome == outcome)
-                        told = true;
-        }
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
-                next = registry_stall_next(&r->registry, s);
-                if (!s->due)
-                        continue;
-                if (!told)
+        for (RecoveryStall *s = registry_first(&r->registry, &u->due), *next; s; s = next) {
+                next = registry_next(&r->registry, s);
+                if (u->lost != outcome)
                         action_fail(r, u, s, policy, outcome,
                                     attached ? "systemd did not answer"
                                              : "there is no connection to systemd's bus");
-                told = true;
-                s->due = false;
-                s->again = AGAIN_BUS;
-                s->again_at = attached ? nsec_add(recovery_now(r), r->settings.recheck) : NSEC_INFINITY;
+                u->lost = outcome;
+                registry_stall_rest(&r->registry, s, AGAIN_BUS, at);
         }
 }
 
 void judge_schedule(Recovery *r, RecoveryUnit *u) {
-        nsec_t next = NSEC_INFINITY;
-
         assert(r);
         assert(u);
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-             s = registry_stall_next(&r->registry, s)) {
-                if (!s->due)
-                        next = MIN(next, s->again_at);
-                else if (!unit_reader_is_busy(&u->reader))
-                        next = recovery_now(r);
-        }
-        u->judge_at = next;
-        recovery_arm(r, next);
+        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? recovery_now(r) : u->rest_at;
+        recovery_arm(r, u->judge_at);
 }
 
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
@@ -230,66 +213,65 @@ static void on_unit_changed(UnitWatch *watch, void *userdata) {
 
 void judge_update_watch(Recovery *r, RecoveryUnit *u) {
         const Action *a = action_of(r, u);
-        bool want = a && action_needs_watch(a);
-        int k = 0;
+        bool want = u->waiting[AGAIN_UNIT_CHANGE] > 0 || (a && action_needs_watch(a));
+        int k;
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-             s = registry_stall_next(&r->registry, s))
-                want = want || (!s->due && s->again == AGAIN_UNIT_CHANGE);
-
-        if (!want && unit_watch_is_on(&u->watch)) {
+        if (want == unit_watch_is_on(&u->watch))
+                return;
+        if (!want) {
                 unit_watch_stop(&u->watch);
                 r->watches--;
-        } else if (want && !unit_watch_is_on(&u->watch)) {
-                k = r->watches < RECOVERY_WATCHES_MAX
-                                  ? unit_watch_start(&u->watch, &r->systemd, u->name, on_unit_changed, r)
-                                  : -ENOBUFS;
-                if (k >= 0)
-                        r->watches++;
-        }
-        if (k >= 0)
                 return;
+        }
+        k = -ENOBUFS;
+        if (r->watches < RECOVERY_WATCHES_MAX)
+                k = unit_watch_start(&u->watch, &r->systemd, u->name, on_unit_changed, r);
+        if (k >= 0) {
+                r->watches++;
+                return;
+        }
         /* Nobody will tell: ask again. */
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-             s = registry_stall_next(&r->registry, s))
+        for (RecoveryStall *s = registry_first(&r->registry, &u->resting); s;
+             s = registry_next(&r->registry, s))
                 if (s->again == AGAIN_UNIT_CHANGE)
                         s->again_at = nsec_add(recovery_now(r), r->settings.recheck);
+        u->rest_at = MIN(u->rest_at, nsec_add(recovery_now(r), r->settings.recheck));
 }
 
-/* Puts the due stalls before the gates. Returns true when one of them needs systemd's word. */
-static bool judge_due(Recovery *r, RecoveryUnit *u, const UnitFacts *unit, const UnitPolicy *policy) {
-        RecoveryStall *next;
+static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFacts *unit,
+                      const UnitPolicy *policy) {
         GateDecision decision;
-        bool need = false;
         GateFacts facts;
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
-                next = registry_stall_next(&r->registry, s);
-                if (!s->due)
-                        continue;
-                gather(r, u, s, unit, policy, &facts);
-                facts.limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, facts.now);
-                facts.limit_span = policy->restart_limit.span;
-                switch (gates_judge(&facts, &decision)) {
-                case GATE_REFUSED:
-                        refuse(r, u, s, &facts, &decision, policy);
-                        break;
-                case GATE_NEED_UNIT:
-                        need = true;
-                        break;
-                case GATE_PASS:
-                        s->due = false;
-                        s->decided = true;
-                        s->refusal = _RECOVERY_REFUSAL_INVALID;
-                        s->again = AGAIN_OTHER_ENDS;
-                        s->again_at = NSEC_INFINITY;
-                        action_start(r, u, s, unit, policy);
-                        break;
-                default:
-                        assert(false);
-                }
+        gather(r, u, s, unit, policy, &facts);
+        facts.limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, facts.now);
+        facts.limit_span = policy->restart_limit.span;
+        switch (gates_judge(&facts, &decision)) {
+        case GATE_REFUSED:
+                refuse(r, u, s, &facts, &decision, policy);
+                break;
+        case GATE_PASS:
+                s->decided = true;
+                s->refusal = _RECOVERY_REFUSAL_INVALID;
+                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
+                action_start(r, u, s, unit, policy);
+                break;
+        default:
+                break; /* it stays due until systemd has answered */
         }
-        return need;
+}
+
+/* Puts the due stalls before the gates, as many as fit into one turn: the others are next. */
+static void judge_due(Recovery *r, RecoveryUnit *u, const UnitFacts *unit, const UnitPolicy *policy) {
+        unsigned n = 0;
+
+        (void) ladder_expire(&u->ladder, recovery_now(r));
+        for (RecoveryStall *s = registry_first(&r->registry, &u->due), *next; s; s = next) {
+                next = registry_next(&r->registry, s);
+                if (++n > JUDGE_BATCH_MAX)
+                        break;
+                judge_one(r, u, s, unit, policy);
+        }
 }
 
 static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata) {
@@ -304,8 +286,8 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
                 known = (UnitFacts){ .active_state = ACTIVE_STATE_INACTIVE };
                 __attribute__((fallthrough));
         case CALL_OK:
-                (void) ladder_expire(&u->ladder, recovery_now(r));
-                (void) judge_due(r, u, &known, &policy);
+                u->lost = _RECOVERY_OUTCOME_INVALID;
+                judge_due(r, u, &known, &policy);
                 break;
         case CALL_DENIED:
                 unreachable(r, u, &policy, OUTCOME_ACCESS_DENIED);
@@ -319,16 +301,16 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
 
 void judge_unit(Recovery *r, RecoveryUnit *u) {
         UnitPolicy policy;
-        bool need;
         int k;
 
         assert(r);
         assert(u);
 
+        if (unit_reader_is_busy(&u->reader))
+                return; /* the answer finds everything that is due by then */
         r->hooks.policy(r->userdata, u->name, &policy);
-        (void) ladder_expire(&u->ladder, recovery_now(r));
-        need = judge_due(r, u, NULL, &policy);
-        if (need && !unit_reader_is_busy(&u->reader)) {
+        judge_due(r, u, NULL, &policy);
+        if (u->due.n > 0 && u->action == REGISTRY_NONE) {
                 k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
                 if (k < 0)
                         unreachable(r, u, &policy, OUTCOME_BUS_LOST);
@@ -381,14 +363,10 @@ void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
                 r->watches--;
         }
         unit_reader_cancel(&u->reader);
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-             s = registry_stall_next(&r->registry, s)) {
-                if (s->due)
-                        recovery_arm(r, u->judge_at = recovery_now(
-                                                        r)); /* it has to be said that nobody answers */
-                if (s->again == AGAIN_UNIT_CHANGE) {
-                        s->again = AGAIN_BUS;
-                        s->again_at = NSEC_INFINITY;
-                }
+        for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
+                next = registry_next(&r->registry, s);
+                if (s->again == AGAIN_UNIT_CHANGE)
+                        registry_stall_rest(&r->registry, s, AGAIN_BUS, NSEC_INFINITY);
         }
+        judge_schedule(r, u); /* what is due has to say that nobody answers */
 }

@@ -51,6 +51,22 @@ void recovery_arm(Recovery *r, nsec_t when) {
         (void) sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
 }
 
+/* Makes due what waited for this moment, and finds the next one. */
+static void wake_by_time(Recovery *r, RecoveryUnit *u, nsec_t now) {
+        nsec_t next = NSEC_INFINITY;
+
+        if (u->rest_at > now)
+                return;
+        for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *after; s; s = after) {
+                after = registry_next(&r->registry, s);
+                if (s->again_at <= now)
+                        registry_stall_due(&r->registry, s);
+                else
+                        next = MIN(next, s->again_at);
+        }
+        u->rest_at = next;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Recovery *r = userdata;
         nsec_t now = recovery_now(r);
@@ -59,36 +75,28 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         action_tick(r, now);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
              u = registry_unit_next(&r->registry, u)) {
-                if (u->judge_at > now) {
+                if (u->judge_at <= now) {
+                        wake_by_time(r, u, now);
+                        judge_unit(r, u);
+                } else
                         recovery_arm(r, u->judge_at);
-                        continue;
-                }
-                for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-                     s = registry_stall_next(&r->registry, s))
-                        if (s->again_at <= now)
-                                s->due = true;
-                judge_unit(r, u);
         }
         recovery_arm(r, action_next(r));
         return 0;
 }
 
 void recovery_wake(Recovery *r, RecoveryUnit *u, RecoveryAgain what) {
-        bool any = false;
-
         assert(r);
         assert(u);
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-             s = registry_stall_next(&r->registry, s))
-                if (s->again == what) {
-                        s->due = true;
-                        any = true;
-                }
-        if (!any)
+        if (u->waiting[what] == 0)
                 return;
-        u->judge_at = recovery_now(r);
-        recovery_arm(r, u->judge_at);
+        for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
+                next = registry_next(&r->registry, s);
+                if (s->again == what)
+                        registry_stall_due(&r->registry, s);
+        }
+        judge_schedule(r, u);
 }
 
 void recovery_wake_all(Recovery *r, RecoveryAgain what) {
@@ -115,6 +123,8 @@ void recovery_drop(Recovery *r, RecoveryStall *s) {
 static void on_systemd_returned(void *userdata) {
         Recovery *r = userdata;
 
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
+                u->lost = _RECOVERY_OUTCOME_INVALID;
         action_bus_back(r);
         recovery_wake_all(r, AGAIN_BUS);
 }
@@ -166,12 +176,8 @@ bool recovery_has_bus(const Recovery *r) {
 static void agents_changed(Recovery *r, RecoveryUnit *u) {
         RecoveryAgents agents = {};
         UnitPolicy policy;
-        bool waits = false;
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s && !waits;
-             s = registry_stall_next(&r->registry, s))
-                waits = s->again == AGAIN_AGENTS;
-        if (!waits)
+        if (u->waiting[AGAIN_AGENTS] == 0)
                 return;
         r->hooks.policy(r->userdata, u->name, &policy);
         r->hooks.agents(r->userdata, u->name, &agents);
@@ -216,20 +222,18 @@ static void on_stall(Recovery *r, const Event *event) {
                 s = u->own_stall == REGISTRY_NONE ? NULL : &r->registry.stalls[u->own_stall];
         if (s)
                 registry_stall_remove(&r->registry, s); /* it resumed and stalled again, or the unit did */
-        s = registry_stall_add(&r->registry, &event->agent, u);
+        s = registry_stall_add(&r->registry, &event->agent, event->reason, u);
         if (!s) {
                 refuse_for_room(r, event);
                 return;
         }
-        s->reason = event->reason;
         s->since = event->now;
-        s->due = true;
         if (!u) {
                 judge_orphan(r, s);
                 return;
         }
         r->hooks.policy(r->userdata, u->name, &policy);
-        if (u->n_stalls == 1 && u->action == REGISTRY_NONE)
+        if (registry_unit_stalls(u) == 1 && u->action == REGISTRY_NONE)
                 (void) ladder_trouble(&u->ladder, &policy.restart_backoff, event->now);
         judge_unit(r, u);
         agents_changed(r, u);
@@ -248,14 +252,17 @@ static void stall_ended(Recovery *r, RecoveryStall *s, RecoveryRefusal why) {
 
 /* A process of another invocation is there: the ends of those before it concern nobody any more. */
 static void forget_exited(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
-        RecoveryStall *next;
+        StallList *const lists[] = { &u->resting, &u->due };
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, u); s; s = next) {
-                next = registry_stall_next(&r->registry, s);
-                if (s->reason == STALL_EXITED &&
-                    memcmp(s->agent.invocation, agent->invocation, INVOCATION_ID_SIZE) != 0)
-                        stall_ended(r, s, REFUSAL_PROCESS_CHANGED);
-        }
+        if (u->n_exited == 0)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (RecoveryStall *s = registry_first(&r->registry, lists[i]), *next; s; s = next) {
+                        next = registry_next(&r->registry, s);
+                        if (s->reason == STALL_EXITED &&
+                            memcmp(s->agent.invocation, agent->invocation, INVOCATION_ID_SIZE) != 0)
+                                stall_ended(r, s, REFUSAL_PROCESS_CHANGED);
+                }
 }
 
 static void on_beat(Recovery *r, const Event *event) {
@@ -385,8 +392,6 @@ Recovery *recovery_free(Recovery *r) {
 }
 
 int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
-        RecoveryStall *next;
-
         assert(r);
         assert(settings);
 
@@ -396,17 +401,18 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
         r->settings.recheck = MAX(settings->recheck, RECHECK_MIN);
         r->settings.allow_cross_namespace = settings->allow_cross_namespace;
 
-        for (RecoveryStall *s = registry_stall_first(&r->registry, NULL); s; s = next) {
-                next = registry_stall_next(&r->registry, s);
+        for (RecoveryStall *s = registry_first(&r->registry, &r->registry.orphans), *next; s; s = next) {
+                next = registry_next(&r->registry, s);
                 judge_orphan(r, s);
         }
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
              u = registry_unit_next(&r->registry, u)) {
-                for (RecoveryStall *s = registry_stall_first(&r->registry, u); s;
-                     s = registry_stall_next(&r->registry, s))
-                        s->due = true;
-                u->judge_at = recovery_now(r);
-                recovery_arm(r, u->judge_at);
+                for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
+                        next = registry_next(&r->registry, s);
+                        registry_stall_due(&r->registry, s);
+                }
+                u->rest_at = NSEC_INFINITY;
+                judge_schedule(r, u);
         }
         return 0;
 }
@@ -438,7 +444,7 @@ static RecoveryUnitState unit_state(const RecoveryUnitView *view, const Recovery
                 return UNIT_STATE_GAVE_UP;
         if (view->backoff_until > 0)
                 return UNIT_STATE_BACKOFF;
-        return u->n_stalls > 0 ? UNIT_STATE_STALLED : UNIT_STATE_HEALTHY;
+        return registry_unit_stalls(u) > 0 ? UNIT_STATE_STALLED : UNIT_STATE_HEALTHY;
 }
 
 void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
@@ -468,8 +474,8 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
         view.last_action = u->last_action;
         view.backoff_until = ladder_wait(&u->ladder, now);
         view.gave_up_until = u->ladder.gave_up_until > now ? u->ladder.gave_up_until : 0;
-        if (u->last_stall != REGISTRY_NONE)
-                view.last_refusal = r->registry.stalls[u->last_stall].refusal;
+        if (u->resting.last != REGISTRY_NONE)
+                view.last_refusal = r->registry.stalls[u->resting.last].refusal;
         view.state = unit_state(&view, u);
         *ret = view;
 }

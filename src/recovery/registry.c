@@ -15,6 +15,11 @@
 
 #include "recovery/registry.h"
 
+#define LIST_EMPTY                                                                                          \
+        (StallList) {                                                                                       \
+                REGISTRY_NONE, REGISTRY_NONE, 0                                                             \
+        }
+
 /* The next power of two: one bucket per entry at most. */
 static uint32_t buckets_for(uint32_t n) {
         uint32_t b = 1;
@@ -65,8 +70,7 @@ int registry_init(Registry *g, uint32_t stalls, uint32_t units) {
                 .stalls_max = stalls,
                 .stall_mask = n_stalls - 1,
                 .stall_free = REGISTRY_NONE,
-                .orphan_first = REGISTRY_NONE,
-                .orphan_last = REGISTRY_NONE,
+                .orphans = LIST_EMPTY,
                 .units = calloc(units, sizeof(RecoveryUnit)),
                 .unit_buckets = new_buckets(n_units),
                 .units_max = units,
@@ -104,47 +108,81 @@ RecoveryStall *registry_stall(Registry *g, uint64_t agent) {
         return NULL;
 }
 
-static void stall_link(Registry *g, uint32_t i, RecoveryUnit *unit) {
-        uint32_t *first = unit ? &unit->first_stall : &g->orphan_first;
-        uint32_t *last = unit ? &unit->last_stall : &g->orphan_last;
-        RecoveryStall *s = &g->stalls[i];
+static void list_append(Registry *g, StallList *list, RecoveryStall *s) {
+        uint32_t i = (uint32_t) (s - g->stalls);
 
-        s->unit = unit ? registry_unit_number(g, unit) : REGISTRY_NONE;
-        s->prev = *last;
+        s->prev = list->last;
         s->next = REGISTRY_NONE;
-        if (*last == REGISTRY_NONE)
-                *first = i;
+        if (list->last == REGISTRY_NONE)
+                list->first = i;
         else
-                g->stalls[*last].next = i;
-        *last = i;
-        if (!unit)
-                return;
-        unit->n_stalls++;
-        if (s->agent.id == 0)
-                unit->own_stall = i;
+                g->stalls[list->last].next = i;
+        list->last = i;
+        list->n++;
 }
 
-static void stall_unlink(Registry *g, RecoveryStall *s) {
-        RecoveryUnit *unit = registry_stall_unit(g, s);
-        uint32_t *first = unit ? &unit->first_stall : &g->orphan_first;
-        uint32_t *last = unit ? &unit->last_stall : &g->orphan_last;
-
+static void list_remove(Registry *g, StallList *list, RecoveryStall *s) {
         if (s->prev == REGISTRY_NONE)
-                *first = s->next;
+                list->first = s->next;
         else
                 g->stalls[s->prev].next = s->next;
         if (s->next == REGISTRY_NONE)
-                *last = s->prev;
+                list->last = s->prev;
         else
                 g->stalls[s->next].prev = s->prev;
-        if (!unit)
-                return;
-        unit->n_stalls--;
-        if (s->agent.id == 0)
-                unit->own_stall = REGISTRY_NONE;
+        list->n--;
 }
 
-RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryUnit *unit) {
+/* Out of whatever list it is in. */
+static void stall_unlink(Registry *g, RecoveryStall *s) {
+        RecoveryUnit *u = registry_stall_unit(g, s);
+
+        if (!u)
+                list_remove(g, &g->orphans, s);
+        else if (s->due)
+                list_remove(g, &u->due, s);
+        else {
+                list_remove(g, &u->resting, s);
+                u->waiting[s->again]--;
+        }
+}
+
+void registry_stall_due(Registry *g, RecoveryStall *s) {
+        RecoveryUnit *u;
+
+        assert(g);
+        assert(s);
+
+        u = registry_stall_unit(g, s);
+        if (!u || s->due)
+                return;
+        stall_unlink(g, s);
+        s->due = true;
+        list_append(g, &u->due, s);
+}
+
+void registry_stall_rest(Registry *g, RecoveryStall *s, RecoveryAgain again, nsec_t again_at) {
+        RecoveryUnit *u;
+
+        assert(g);
+        assert(s);
+        assert(again >= 0 && again < _RECOVERY_AGAIN_MAX);
+
+        u = registry_stall_unit(g, s);
+        if (u)
+                stall_unlink(g, s);
+        s->due = false;
+        s->again = again;
+        s->again_at = again_at;
+        if (!u)
+                return;
+        list_append(g, &u->resting, s);
+        u->waiting[again]++;
+        u->rest_at = MIN(u->rest_at, again_at);
+}
+
+RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, StallReason reason,
+                                  RecoveryUnit *unit) {
         RecoveryStall *s;
         uint32_t i, *bucket;
 
@@ -163,8 +201,8 @@ RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryU
         s = &g->stalls[i];
         *s = (RecoveryStall){
                 .agent = *agent,
+                .reason = reason,
                 .refusal = _RECOVERY_REFUSAL_INVALID,
-                .outcome = _RECOVERY_OUTCOME_INVALID,
                 .again_at = NSEC_INFINITY,
                 .hash_next = REGISTRY_NONE,
         };
@@ -173,20 +211,32 @@ RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryU
                 s->hash_next = *bucket;
                 *bucket = i;
         }
-        stall_link(g, i, unit);
+        s->unit = unit ? registry_unit_number(g, unit) : REGISTRY_NONE;
+        s->due = unit;
+        list_append(g, unit ? &unit->due : &g->orphans, s);
+        if (unit && agent->id == 0)
+                unit->own_stall = i;
+        if (unit && reason == STALL_EXITED)
+                unit->n_exited++;
         g->stalls_used++;
         return s;
 }
 
 void registry_stall_remove(Registry *g, RecoveryStall *s) {
+        RecoveryUnit *u;
         uint32_t i;
 
         assert(g);
         assert(s);
 
         i = (uint32_t) (s - g->stalls);
+        u = registry_stall_unit(g, s);
         stall_unlink(g, s);
-        if (s->agent.id != 0) {
+        if (u && s->reason == STALL_EXITED)
+                u->n_exited--;
+        if (s->agent.id == 0)
+                u->own_stall = REGISTRY_NONE;
+        else {
                 uint32_t *p = &g->stall_buckets[hash_id(s->agent.id) & g->stall_mask];
 
                 while (*p != i)
@@ -196,22 +246,6 @@ void registry_stall_remove(Registry *g, RecoveryStall *s) {
         s->hash_next = g->stall_free;
         g->stall_free = i;
         g->stalls_used--;
-}
-
-RecoveryStall *registry_stall_first(Registry *g, const RecoveryUnit *unit) {
-        uint32_t i;
-
-        assert(g);
-
-        i = unit ? unit->first_stall : g->orphan_first;
-        return i == REGISTRY_NONE ? NULL : &g->stalls[i];
-}
-
-RecoveryStall *registry_stall_next(Registry *g, const RecoveryStall *s) {
-        assert(g);
-        assert(s);
-
-        return s->next == REGISTRY_NONE ? NULL : &g->stalls[s->next];
 }
 
 RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s) {
@@ -237,8 +271,8 @@ RecoveryUnit *registry_unit(const Registry *g, const char *name) {
 }
 
 static bool unit_is_needed(const RecoveryUnit *u, nsec_t now) {
-        return u->n_stalls > 0 || u->action != REGISTRY_NONE || ladder_wait(&u->ladder, now) > 0 ||
-               u->ladder.gave_up_until > now;
+        return registry_unit_stalls(u) > 0 || u->action != REGISTRY_NONE ||
+               ladder_wait(&u->ladder, now) > 0 || u->ladder.gave_up_until > now;
 }
 
 static void unit_release(Registry *g, RecoveryUnit *u) {
@@ -296,8 +330,10 @@ RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now) {
                 .last_outcome = _RECOVERY_OUTCOME_INVALID,
                 .judge_at = NSEC_INFINITY,
                 .action = REGISTRY_NONE,
-                .first_stall = REGISTRY_NONE,
-                .last_stall = REGISTRY_NONE,
+                .lost = _RECOVERY_OUTCOME_INVALID,
+                .due = LIST_EMPTY,
+                .resting = LIST_EMPTY,
+                .rest_at = NSEC_INFINITY,
                 .own_stall = REGISTRY_NONE,
                 .prev = g->unit_last,
                 .next = REGISTRY_NONE,

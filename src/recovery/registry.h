@@ -13,6 +13,11 @@
 
 #define REGISTRY_NONE UINT32_MAX
 
+/* A list of stalls by number. */
+typedef struct StallList {
+        uint32_t first, last, n;
+} StallList;
+
 /* A stall that stands. */
 typedef struct RecoveryStall {
         AgentInfo agent; /* as it was when it stalled; id 0: the unit itself, which did not beat */
@@ -20,7 +25,6 @@ typedef struct RecoveryStall {
         bool due;                /* what it waited for has come (or it is new): it is to be judged */
         bool decided;            /* at least one record says what became of it */
         RecoveryRefusal refusal; /* the last record's, if it was a refusal */
-        RecoveryOutcome outcome; /* ... or an outcome */
         RecoveryAgain again;
         nsec_t again_at;
         nsec_t since; /* when it was announced */
@@ -36,15 +40,19 @@ typedef struct RecoveryUnit {
         UnitReader reader; /* the question on its way to systemd */
         UnitWatch watch;   /* set while a stall waits for the unit to change, or an action needs to know */
         bool waits_for_capacity; /* one of the stalls was refused as `capacity` */
-        bool gave_up_told;       /* RECORD_GAVE_UP is out for this time */
+        RecoveryOutcome lost;    /* it was said already that systemd cannot be asked, in this way */
         uint64_t restarts;
         RecoveryOutcome last_outcome;
         nsec_t last_action; /* 0: never */
-        nsec_t judge_at;    /* the earliest moment that one of the stalls waits for; NSEC_INFINITY: none */
+        nsec_t judge_at;    /* when the unit is to be judged; NSEC_INFINITY: not by time */
         uint32_t action;    /* number of the action under way; REGISTRY_NONE */
 
-        uint32_t first_stall, last_stall, n_stalls;
-        uint32_t own_stall;  /* the stall with id 0; REGISTRY_NONE */
+        StallList due;                         /* to be judged */
+        StallList resting;                     /* all others */
+        uint32_t waiting[_RECOVERY_AGAIN_MAX]; /* of those, how many for what */
+        nsec_t rest_at;                        /* none of them waits for an earlier moment */
+        uint32_t own_stall;                    /* the stall with id 0; REGISTRY_NONE */
+        uint32_t n_exited;                     /* stalls of processes that are gone */
         uint32_t prev, next; /* in the list of units in use, the least recently taken first */
         uint32_t hash_next;
 } RecoveryUnit;
@@ -53,7 +61,7 @@ typedef struct Registry {
         RecoveryStall *stalls;
         uint32_t *stall_buckets;
         uint32_t stalls_max, stall_mask, stalls_used, stall_fresh, stall_free;
-        uint32_t orphan_first, orphan_last; /* stalls of no unit */
+        StallList orphans; /* of no unit */
 
         RecoveryUnit *units;
         uint32_t *unit_buckets;
@@ -67,14 +75,27 @@ void registry_done(Registry *g);
 
 /* The stall of an agent, NULL when none stands. */
 RecoveryStall *registry_stall(Registry *g, uint64_t agent);
-/* A new stall of a unit (NULL: of none); agent.id is the key, and id 0 the unit's own. There must be none yet.
- * NULL when the table is full. */
-RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, RecoveryUnit *unit);
+/* A new stall of a unit (NULL: of none); agent.id is the key, and id 0 the unit's own. There must be none yet. It is
+ * due, unless it has no unit. NULL when the table is full. */
+RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, StallReason reason,
+                                  RecoveryUnit *unit);
 void registry_stall_remove(Registry *g, RecoveryStall *s);
 
-/* Walks: the first stall of a unit (NULL: of those without one), and the one after. */
-RecoveryStall *registry_stall_first(Registry *g, const RecoveryUnit *unit);
-RecoveryStall *registry_stall_next(Registry *g, const RecoveryStall *s);
+/* What it waited for has come: it is to be judged. Nothing happens when it is due already, or of no unit. */
+void registry_stall_due(Registry *g, RecoveryStall *s);
+/* It was judged, and waits. */
+void registry_stall_rest(Registry *g, RecoveryStall *s, RecoveryAgain again, nsec_t again_at);
+
+static inline RecoveryStall *registry_stall_at(const Registry *g, uint32_t i) {
+        return i == REGISTRY_NONE ? NULL : &g->stalls[i];
+}
+/* Walks. Who may remove or move the stall asks for the next one before. */
+static inline RecoveryStall *registry_first(const Registry *g, const StallList *list) {
+        return registry_stall_at(g, list->first);
+}
+static inline RecoveryStall *registry_next(const Registry *g, const RecoveryStall *s) {
+        return registry_stall_at(g, s->next);
+}
 
 /* The unit of that name, NULL when nothing is known of it. */
 RecoveryUnit *registry_unit(const Registry *g, const char *name);
@@ -84,6 +105,10 @@ RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now);
 RecoveryUnit *registry_unit_first(const Registry *g);
 RecoveryUnit *registry_unit_next(const Registry *g, const RecoveryUnit *u);
 RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s);
+
+static inline uint32_t registry_unit_stalls(const RecoveryUnit *u) {
+        return u->due.n + u->resting.n;
+}
 
 static inline uint32_t registry_unit_number(const Registry *g, const RecoveryUnit *u) {
         return (uint32_t) (u - g->units);

@@ -155,6 +155,36 @@ START_TEST(test_ten_of_ten) {
 }
 END_TEST
 
+/* More than are judged in one turn. */
+START_TEST(test_two_hundred_of_two_hundred) {
+        unsigned started = 0;
+        Stage s;
+
+        stage_init(&s);
+        (void) fake_unit(&s.f, U, 1);
+        for (size_t i = 0; i < 200; i++) {
+                WorldAgent *a = world_agent(&s.w, U, 1);
+
+                a->info.threshold = NSEC_PER_MSEC;
+                world_stall(&s.w, a);
+        }
+        world_settle(&s.w);
+        ck_assert_uint_eq(s.w.n_records, 200);
+        for (unsigned i = 0; i < 200; i++)
+                started += s.w.records[i].record.kind == RECORD_STARTED;
+        ck_assert_uint_eq(started, 1);
+        ck_assert_uint_eq(s.f.units[0].calls, 1);
+        ck_assert_uint_eq(recovery_counters(s.w.recovery)->refusals[REFUSAL_IN_FLIGHT], 199);
+        s.w.n_records = 0;
+        for (size_t i = 1; i < 200; i++)
+                world_exit(&s.w, &s.w.agents[i]);
+        stage_beats_anew(&s, &s.w.agents[0], &s.f.units[0]);
+        world_expect(&s.w, "finished recovered", NULL);
+        ck_assert_uint_eq(recovery_standing(s.w.recovery), 0);
+        stage_done(&s);
+}
+END_TEST
+
 START_TEST(test_what_waited_for_an_action_is_judged_at_its_end) {
         WorldAgent *a, *b;
         Stage s;
@@ -477,6 +507,7 @@ int main(void) {
                 test_the_unit_becomes_active,
                 test_an_administrators_stop_is_never_undone,
                 test_ten_of_ten,
+                test_two_hundred_of_two_hundred,
                 test_what_waited_for_an_action_is_judged_at_its_end,
                 test_backoff_doubles,
                 test_gave_up,

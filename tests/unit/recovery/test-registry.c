@@ -10,7 +10,7 @@
 static RecoveryStall *add(Registry *g, uint64_t id, RecoveryUnit *u) {
         AgentInfo agent = { .id = id };
 
-        return registry_stall_add(g, &agent, u);
+        return registry_stall_add(g, &agent, STALL_SILENT, u);
 }
 
 START_TEST(test_stalls_of_units) {
@@ -28,8 +28,8 @@ START_TEST(test_stalls_of_units) {
         ck_assert_uint_ne(a->own_stall, REGISTRY_NONE);
         ck_assert_uint_eq(b->own_stall, REGISTRY_NONE);
 
-        ck_assert_uint_eq(a->n_stalls, 4);
-        for (RecoveryStall *s = registry_stall_first(&g, a); s; s = registry_stall_next(&g, s), n++)
+        ck_assert_uint_eq(registry_unit_stalls(a), 4);
+        for (RecoveryStall *s = registry_first(&g, &a->due); s; s = registry_next(&g, s), n++)
                 ck_assert_ptr_eq(registry_stall_unit(&g, s), a);
         ck_assert_uint_eq(n, 4);
 
@@ -39,7 +39,7 @@ START_TEST(test_stalls_of_units) {
         ck_assert_ptr_nonnull(registry_stall(&g, UINT64_C(5) << 20));
         registry_stall_remove(&g, &g.stalls[a->own_stall]);
         ck_assert_uint_eq(a->own_stall, REGISTRY_NONE);
-        ck_assert_uint_eq(a->n_stalls, 2);
+        ck_assert_uint_eq(registry_unit_stalls(a), 2);
         ck_assert_uint_eq(g.stalls_used, 5);
         registry_done(&g);
 }
@@ -54,9 +54,9 @@ START_TEST(test_stalls_without_a_unit) {
                 ck_assert_ptr_nonnull(add(&g, id, NULL));
         registry_stall_remove(&g, registry_stall(&g, 1));
         registry_stall_remove(&g, registry_stall(&g, 3));
-        s = registry_stall_first(&g, NULL);
+        s = registry_first(&g, &g.orphans);
         ck_assert_uint_eq(s->agent.id, 2);
-        ck_assert_ptr_null(registry_stall_next(&g, s));
+        ck_assert_ptr_null(registry_next(&g, s));
         registry_done(&g);
 }
 END_TEST
@@ -98,6 +98,42 @@ START_TEST(test_which_unit_makes_room) {
 }
 END_TEST
 
+START_TEST(test_due_and_resting) {
+        RecoveryStall *a, *b;
+        RecoveryUnit *u;
+        Registry g;
+
+        ck_assert_int_eq(registry_init(&g, 8, 1), 0);
+        u = registry_unit_take(&g, "a.service", 0);
+        a = add(&g, 1, u);
+        b = add(&g, 2, u);
+        ck_assert_uint_eq(u->due.n, 2);
+        registry_stall_rest(&g, a, AGAIN_AT, 70);
+        registry_stall_rest(&g, b, AGAIN_AT, 50);
+        ck_assert_uint_eq(u->due.n, 0);
+        ck_assert_uint_eq(u->waiting[AGAIN_AT], 2);
+        ck_assert_uint_eq(u->rest_at, 50);
+        registry_stall_rest(&g, b, AGAIN_BEAT, NSEC_INFINITY);
+        ck_assert_uint_eq(u->waiting[AGAIN_AT], 1);
+        ck_assert_uint_eq(u->waiting[AGAIN_BEAT], 1);
+        registry_stall_due(&g, a);
+        registry_stall_due(&g, a);
+        ck_assert_uint_eq(u->due.n, 1);
+        ck_assert_uint_eq(u->waiting[AGAIN_AT], 0);
+        registry_stall_remove(&g, b);
+        ck_assert_uint_eq(u->waiting[AGAIN_BEAT], 0);
+        registry_stall_remove(&g, a);
+        ck_assert_uint_eq(registry_unit_stalls(u), 0);
+
+        a = add(&g, 3, NULL);
+        registry_stall_due(&g, a); /* of no unit: nobody would come to judge it */
+        ck_assert(!a->due);
+        registry_stall_rest(&g, a, AGAIN_NEVER, NSEC_INFINITY);
+        ck_assert_ptr_eq(registry_first(&g, &g.orphans), a);
+        registry_done(&g);
+}
+END_TEST
+
 /* Taken and given back in a wild order, checked against a plain array. */
 START_TEST(test_random) {
         bool there[64] = {};
@@ -122,9 +158,9 @@ START_TEST(test_random) {
                 }
                 for (uint64_t i = 1; i < 64; i++)
                         ck_assert_int_eq(registry_stall(&g, i) != NULL, there[i]);
-                for (RecoveryStall *s = registry_stall_first(&g, u); s; s = registry_stall_next(&g, s))
+                for (RecoveryStall *s = registry_first(&g, &u->due); s; s = registry_next(&g, s))
                         n++;
-                ck_assert_uint_eq(n, u->n_stalls);
+                ck_assert_uint_eq(n, registry_unit_stalls(u));
         }
         registry_done(&g);
 }
@@ -152,6 +188,7 @@ int main(void) {
                 test_stalls_without_a_unit,
                 test_a_full_table_of_stalls,
                 test_which_unit_makes_room,
+                test_due_and_resting,
                 test_random,
                 test_many_units,
         };

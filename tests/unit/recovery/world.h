@@ -8,7 +8,7 @@
 
 #include "recovery/recovery-private.h"
 
-#define WORLD_AGENTS  64
+#define WORLD_AGENTS  256
 #define WORLD_RECORDS 512
 #define WORLD_TEXTS   16
 
