@@ -113,21 +113,11 @@ static void free_strv(char **strv) {
                 free(*p);
         free(strv);
 }
-DEFINE_CLEANUP_FUNC(char *, free_strv)
 
-static int enumerate_agents(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
-                            sd_bus_error *error) {
-        _cleanup_(free_strvp) char **nodes = NULL;
-        BusServer *s = userdata;
-        uint32_t tracked = observer_tracked(s->observer), cursor = 0;
+/* Fills `nodes`, which has room for BUS_ENUMERATE_MAX paths and came zeroed. Returns 0, -ENOMEM. */
+static int fill_nodes(BusServer *s, char **nodes) {
+        uint32_t cursor = 0;
         size_t n = 0;
-
-        if (tracked == 0 || tracked > BUS_ENUMERATE_MAX)
-                return 0;
-
-        nodes = calloc(BUS_ENUMERATE_MAX + 1, sizeof(char *));
-        if (!nodes)
-                return -ENOMEM;
 
         do {
                 size_t got = observer_list(s->observer, cursor, s->page, BUS_ENUMERATE_MAX - n, &cursor);
@@ -142,7 +132,27 @@ static int enumerate_agents(sd_bus *bus, const char *prefix, void *userdata, cha
                 }
         } while (cursor != 0 && n < BUS_ENUMERATE_MAX);
 
-        *ret_nodes = TAKE_PTR(nodes);
+        return 0;
+}
+
+static int enumerate_agents(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                            sd_bus_error *error) {
+        BusServer *s = userdata;
+        uint32_t tracked = observer_tracked(s->observer);
+        char **nodes;
+
+        if (tracked == 0 || tracked > BUS_ENUMERATE_MAX)
+                return 0;
+
+        nodes = calloc(BUS_ENUMERATE_MAX + 1, sizeof(char *));
+        if (!nodes)
+                return -ENOMEM;
+        if (fill_nodes(s, nodes) < 0) {
+                free_strv(nodes);
+                return -ENOMEM;
+        }
+
+        *ret_nodes = nodes;
         return 0;
 }
 

@@ -347,6 +347,7 @@ static int change_agent(BusServer *s, sd_bus_message *m, int (*hook)(void *userd
                                 error, BUS_ERROR_NO_SUCH_AGENT,
                                 "There is no agent %" PRIu64 "; varta-ctl list shows those there are.", id);
 
+        bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
         return sd_bus_reply_method_return(m, NULL);
 }
 

@@ -243,6 +243,8 @@ void bus_signal_storm_summary(BusServer *s, const char *kind, uint64_t count, ns
         signal_simple(s, "StormSummary", "stt", kind, count, window / NSEC_PER_USEC);
 }
 
+/* The counts are read when they are announced, so it does not matter that core tells of some ends before and of others
+ * after it counted them. */
 static void event_beat(BusServer *s, const Event *event) {
         if (event->flags & BEAT_APPEARED) {
                 bus_signal_agent_appeared(s, event);
@@ -254,6 +256,13 @@ static void event_beat(BusServer *s, const Event *event) {
         }
         if (event->flags & BEAT_STATUS_CHANGED)
                 bus_signal_status_changed(s, event);
+}
+
+static void event_end(BusServer *s, const Event *event) {
+        bus_signal_agent_exited(s, event);
+        bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
+        if (event->agent.stalled)
+                bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
 }
 
 void bus_server_event(BusServer *s, const Event *event) {
@@ -271,9 +280,7 @@ void bus_server_event(BusServer *s, const Event *event) {
         case EVENT_EXIT:
         case EVENT_FORGOTTEN:
         case EVENT_EVICTED:
-                bus_signal_agent_exited(s, event);
-                bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
-                bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
+                event_end(s, event);
                 break;
         case EVENT_REJECTED:
                 bus_signal_rejected(s, event);

@@ -105,6 +105,7 @@ const char *link_socket(const Options *options) {
 }
 
 static SocketState probe_here(const Options *options) {
+        const struct sockaddr *sa;
         VartaAddress address;
         int fd, r;
 
@@ -114,11 +115,16 @@ static SocketState probe_here(const Options *options) {
         if (varta_address_parse(link_socket(options), &address) < 0)
                 return SOCKET_ABSENT;
 
+        /* Only a socket on this host can say whether somebody listens. */
+        sa = (const struct sockaddr *) &address.sockaddr;
+        if (sa->sa_family != AF_UNIX)
+                return SOCKET_ABSENT;
+
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return SOCKET_ABSENT;
 
-        r = connect(fd, (const struct sockaddr *) &address.sockaddr, address.size) < 0 ? -errno : 0;
+        r = connect(fd, sa, address.size) < 0 ? -errno : 0;
         (void) close(fd);
         if (r == -EACCES || r == -EPERM)
                 return SOCKET_FORBIDDEN;

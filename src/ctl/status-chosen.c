@@ -67,7 +67,7 @@ static bool choose(Status *s, const char *arg) {
         if (parse_u32(arg, 0, UINT32_MAX, &pid) >= 0) {
                 for (size_t i = 0; i < s->agents.n_rows; i++)
                         if (s->agents.rows[i].pid == pid)
-                                found = s->agent_chosen[i] = true;
+                                found = s->agents.rows[i].chosen = true;
                 return found;
         }
 
@@ -76,7 +76,7 @@ static bool choose(Status *s, const char *arg) {
                         unit_name_is_valid(arg) || unit_glob_is_pattern(arg) ? "" : ".service");
         for (size_t i = 0; i < s->units.n_rows; i++)
                 if (unit_glob_match(name, s->units.rows[i].name))
-                        found = s->unit_chosen[i] = true;
+                        found = s->units.rows[i].chosen = true;
         return found;
 }
 
@@ -85,10 +85,10 @@ static void put_chosen_json(const Status *s) {
                     *agents = json_object_new_array();
 
         for (size_t i = 0; i < s->units.n_rows; i++)
-                if (s->unit_chosen[i])
+                if (s->units.rows[i].chosen)
                         json_object_array_add(units, unit_row_to_json(&s->units.rows[i]));
         for (size_t i = 0; i < s->agents.n_rows; i++)
-                if (s->agent_chosen[i])
+                if (s->agents.rows[i].chosen)
                         json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
 
         json_object_object_add(o, "units", units);
@@ -101,13 +101,13 @@ static void put_chosen(const Status *s) {
 
         output_page(s->options);
         for (size_t i = 0; i < s->units.n_rows; i++)
-                if (s->unit_chosen[i]) {
+                if (s->units.rows[i].chosen) {
                         (void) fputs(separator, stdout);
                         separator = "\n";
                         put_unit_card(s, &s->units.rows[i]);
                 }
         for (size_t i = 0; i < s->agents.n_rows; i++)
-                if (s->agent_chosen[i]) {
+                if (s->agents.rows[i].chosen) {
                         (void) fputs(separator, stdout);
                         separator = "\n";
                         put_agent_card(s, &s->agents.rows[i]);
@@ -121,9 +121,9 @@ static void choose_members(Status *s) {
         for (size_t i = 0; i < s->agents.n_rows; i++) {
                 while (u < s->units.n_rows && strcmp(s->units.rows[u].name, s->agents.rows[i].unit) < 0)
                         u++;
-                if (u < s->units.n_rows && s->unit_chosen[u] &&
+                if (u < s->units.n_rows && s->units.rows[u].chosen &&
                     strcmp(s->units.rows[u].name, s->agents.rows[i].unit) == 0)
-                        s->agent_chosen[i] = true;
+                        s->agents.rows[i].chosen = true;
         }
 }
 
@@ -142,10 +142,10 @@ CtlExit status_show_chosen(Status *s, char **args, size_t n_args) {
         choose_members(s);
 
         for (size_t i = 0; i < s->units.n_rows; i++)
-                if (s->unit_chosen[i])
+                if (s->units.rows[i].chosen)
                         health = MAX(health, unit_health(&s->units.rows[i]));
         for (size_t i = 0; i < s->agents.n_rows; i++)
-                if (s->agent_chosen[i])
+                if (s->agents.rows[i].chosen)
                         health = MAX(health, agent_health(&s->agents.rows[i]));
 
         if (any && s->options->json != JSON_OFF)

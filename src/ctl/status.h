@@ -14,7 +14,6 @@ typedef struct Status {
         UnitsView units;
         bool has_clock;
         usec_t offset, now; /* of the observer's CLOCK_MONOTONIC */
-        bool *unit_chosen, *agent_chosen;
 } Status;
 
 /* How bad it is, best first, so that the worst of several is their maximum. */

@@ -28,7 +28,8 @@ typedef struct Cell {
 struct Table {
         const TableColumn *columns;
         size_t n_columns;
-        Cell *cells;
+        unsigned *widths;
+        Cell *cells; /* the first row is the titles */
         size_t n_cells, allocated;
         bool failed;
 };
@@ -46,6 +47,14 @@ int table_new(const TableColumn *columns, size_t n_columns, Table **ret) {
 
         t->columns = columns;
         t->n_columns = n_columns;
+        t->widths = calloc(n_columns, sizeof(unsigned));
+        if (!t->widths) {
+                table_free(t);
+                return -ENOMEM;
+        }
+        for (size_t c = 0; c < n_columns; c++)
+                table_add(t, COLOUR_BOLD, columns[c].title);
+
         *ret = t;
         return 0;
 }
@@ -57,6 +66,7 @@ Table *table_free(Table *t) {
         for (size_t i = 0; i < t->n_cells; i++)
                 free(t->cells[i].text);
         free(t->cells);
+        free(t->widths);
         free(t);
         return NULL;
 }
@@ -108,24 +118,24 @@ void table_add_u64(Table *t, uint64_t value) {
         table_addf(t, COLOUR_NONE, "%" PRIu64, value);
 }
 
-/* How wide each column is: its widest cell, less what the terminal cannot hold. */
-static void find_widths(const Table *t, bool legend, unsigned columns, unsigned *widths) {
+/* How wide each column is: its widest cell (from `first` on), less what the terminal cannot hold. */
+static void find_widths(const Table *t, size_t first, unsigned columns) {
         unsigned total = (unsigned) t->n_columns - 1;
 
         for (size_t c = 0; c < t->n_columns; c++) {
-                widths[c] = legend ? output_width(t->columns[c].title) : 0;
-                for (size_t i = c; i < t->n_cells; i += t->n_columns)
-                        widths[c] = MAX(widths[c], t->cells[i].width);
-                total += widths[c];
+                t->widths[c] = 0;
+                for (size_t i = first + c; i < t->n_cells; i += t->n_columns)
+                        t->widths[c] = MAX(t->widths[c], t->cells[i].width);
+                total += t->widths[c];
         }
 
         for (size_t c = 0; c < t->n_columns && columns > 0 && total > columns; c++) {
                 unsigned spare;
 
-                if (t->columns[c].align != TABLE_SHRINK || widths[c] <= SHRINK_MIN)
+                if (t->columns[c].align != TABLE_SHRINK || t->widths[c] <= SHRINK_MIN)
                         continue;
-                spare = MIN(widths[c] - SHRINK_MIN, total - columns);
-                widths[c] -= spare;
+                spare = MIN(t->widths[c] - SHRINK_MIN, total - columns);
+                t->widths[c] -= spare;
                 total -= spare;
         }
 }
@@ -181,12 +191,12 @@ static unsigned put_cell(const char *text, unsigned text_width, Colour colour, T
         return limit;
 }
 
-static void put_row(const Table *t, const Cell *cells, unsigned columns, const unsigned *widths) {
+static void put_row(const Table *t, const Cell *cells, unsigned columns) {
         unsigned room = columns > 0 ? columns : UINT32_MAX;
 
         for (size_t c = 0; c < t->n_columns && room > 0; c++) {
                 room -= put_cell(cells[c].text, cells[c].width, cells[c].colour, t->columns[c].align,
-                                 widths[c], room, c + 1 == t->n_columns);
+                                 t->widths[c], room, c + 1 == t->n_columns);
                 if (c + 1 < t->n_columns && room > 0) {
                         (void) fputc(' ', stdout);
                         room--;
@@ -196,26 +206,17 @@ static void put_row(const Table *t, const Cell *cells, unsigned columns, const u
 }
 
 int table_print(const Table *t, bool legend, unsigned columns) {
-        _cleanup_free_ unsigned *widths = NULL;
-        _cleanup_free_ Cell *titles = NULL;
+        size_t first;
 
         assert(t);
 
-        widths = calloc(t->n_columns, sizeof(unsigned));
-        titles = calloc(t->n_columns, sizeof(Cell));
-        if (t->failed || !widths || !titles)
+        if (t->failed)
                 return -ENOMEM;
 
-        find_widths(t, legend, columns, widths);
-        if (legend) {
-                for (size_t c = 0; c < t->n_columns; c++)
-                        titles[c] = (Cell){ .text = (char *) t->columns[c].title,
-                                            .width = output_width(t->columns[c].title),
-                                            .colour = COLOUR_BOLD };
-                put_row(t, titles, columns, widths);
-        }
-        for (size_t i = 0; i + t->n_columns <= t->n_cells; i += t->n_columns)
-                put_row(t, t->cells + i, columns, widths);
+        first = legend ? 0 : t->n_columns;
+        find_widths(t, first, columns);
+        for (size_t i = first; i + t->n_columns <= t->n_cells; i += t->n_columns)
+                put_row(t, t->cells + i, columns);
 
         return 0;
 }

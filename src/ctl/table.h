@@ -4,7 +4,7 @@
 /*
  * A table in columns that are as wide as what they hold, and no wider than the terminal.
  *
- * The first row's titles are underlined where colours are; numbers stand at the right. On a narrow terminal the
+ * The titles are bold where there are colours; numbers stand at the right. On a narrow terminal the
  * column that may shrink gives way first, then the lines are cut at the edge. Where there is no terminal nothing is
  * ever cut.
  */

@@ -45,8 +45,6 @@ static void status_done(Status *s) {
         observer_view_done(&s->observer);
         agents_view_done(&s->agents);
         units_view_done(&s->units);
-        free(s->unit_chosen);
-        free(s->agent_chosen);
 }
 
 static void show_idle(const Options *options) {
@@ -78,11 +76,6 @@ static int fetch(Status *s, sd_bus *bus, sd_bus_error *error) {
         r = units_view_fetch(bus, &s->units, error);
         if (r < 0)
                 return r;
-
-        s->unit_chosen = calloc(s->units.n_rows + 1, sizeof(bool));
-        s->agent_chosen = calloc(s->agents.n_rows + 1, sizeof(bool));
-        if (!s->unit_chosen || !s->agent_chosen)
-                return -ENOMEM;
 
         units_view_count(&s->units, &s->agents);
         s->has_clock = link_clock(s->options, bus, &s->offset, &s->now) >= 0;

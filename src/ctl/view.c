@@ -16,6 +16,14 @@
 #include "ctl/link.h"
 #include "ctl/view.h"
 
+/* Hands a view over: the local forgets what it owned, so that its cleanup frees nothing. */
+#define TAKE_VIEW(v)                                                                                        \
+        ({                                                                                                  \
+                __typeof__(v) _taken = (v);                                                                 \
+                memset(&(v), 0, sizeof(v));                                                                 \
+                _taken;                                                                                     \
+        })
+
 /* Room for one more element in an array that doubles. */
 static int reserve(void *array_pointer, size_t n, size_t element) {
         void **array = array_pointer;
@@ -230,8 +238,7 @@ int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error) {
         if (r < 0)
                 return r;
 
-        *ret = v;
-        v = (ObserverView){};
+        *ret = TAKE_VIEW(v);
         return 0;
 }
 
@@ -284,7 +291,7 @@ static int fetch_page(sd_bus *bus, uint32_t cursor, sd_bus_message **ret, sd_bus
 }
 
 static int read_page(AgentsView *v, sd_bus_message *m, uint32_t *ret_next) {
-        AgentRow row;
+        AgentRow row = {};
         int r, stalled;
 
         r = sd_bus_message_enter_container(m, 'a', "(" BUS_AGENT_ROW ")");
@@ -335,8 +342,7 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
 
         if (v.n_rows > 0)
                 qsort(v.rows, v.n_rows, sizeof(AgentRow), compare_agents);
-        *ret = v;
-        v = (AgentsView){};
+        *ret = TAKE_VIEW(v);
         return 0;
 }
 
@@ -383,8 +389,7 @@ int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error) {
 
         if (v.n_rows > 0)
                 qsort(v.rows, v.n_rows, sizeof(UnitRow), compare_units);
-        *ret = v;
-        v = (UnitsView){};
+        *ret = TAKE_VIEW(v);
         return 0;
 }
 

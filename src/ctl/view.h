@@ -56,6 +56,7 @@ typedef struct AgentRow {
         const char *unit, *status, *origin, *class;
         uint32_t pid, payload, uid;
         bool stalled;
+        bool chosen; /* by the user; for the verbs' own use */
 } AgentRow;
 
 typedef struct AgentsView {
@@ -75,6 +76,7 @@ typedef struct UnitRow {
         uint64_t restarts;
         usec_t backoff_until;        /* CLOCK_MONOTONIC; 0: none */
         uint32_t degraded, critical; /* agents that say so of themselves; filled by units_view_count() */
+        bool chosen;                 /* as above */
 } UnitRow;
 
 typedef struct UnitsView {

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Help, manual page and both completions name the same verbs and options, and the help fits 80 columns. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "support.h"
+
+#define TEXT_MAX 65536U
+
+static char help[TEXT_MAX], manual[TEXT_MAX], bash[TEXT_MAX], zsh[TEXT_MAX];
+
+static void read_text(const char *name, char *text) {
+        char path[4096];
+        size_t n;
+        FILE *f;
+
+        (void) snprintf(path, sizeof(path), SOURCE_ROOT "/%s", name);
+        f = fopen(path, "re");
+        ck_assert_msg(f, "%s cannot be read", path);
+        n = fread(text, 1, TEXT_MAX - 1, f);
+        text[n] = 0;
+        (void) fclose(f);
+}
+
+static void read_all(void) {
+        const char *args[] = { VARTA_CTL, "--help", NULL };
+        static Outcome o;
+
+        run_program(args, NULL, NULL, NULL, NULL, &o);
+        ck_assert_int_eq(o.code, 0);
+        (void) snprintf(help, sizeof(help), "%s", o.out);
+        read_text("docs/man/varta-ctl.1.scd", manual);
+        read_text("src/ctl/completion/varta-ctl.bash", bash);
+        read_text("src/ctl/completion/varta-ctl.zsh", zsh);
+}
+
+START_TEST(test_verbs) {
+        read_all();
+        for (const Verb *v = ctl_verbs; v->name; v++) {
+                char text[64];
+
+                (void) snprintf(text, sizeof(text), "\n  %s ", v->name);
+                ck_assert_msg(strstr(help, text), "the help does not name %s", v->name);
+                (void) snprintf(text, sizeof(text), "\n*%s*", v->name);
+                ck_assert_msg(strstr(manual, text), "the manual page does not name %s", v->name);
+                (void) snprintf(text, sizeof(text), "%s", v->name);
+                ck_assert_msg(strstr(bash, text), "bash does not complete %s", v->name);
+                (void) snprintf(text, sizeof(text), "%s\\:", v->name);
+                ck_assert_msg(strstr(zsh, text), "zsh does not complete %s", v->name);
+        }
+}
+END_TEST
+
+/* Each "--option" of a text must be in the others. */
+static void check_options(const char *of, const char *text) {
+        const struct {
+                const char *name, *text;
+        } others[] = {
+                { "the help", help }, { "the manual page", manual }, { "bash", bash }, { "zsh", zsh }
+        };
+
+        for (const char *p = text; (p = strstr(p, "--")); p += 2) {
+                size_t n = strspn(p + 2, "abcdefghijklmnopqrstuvwxyz-");
+                char option[64];
+
+                if (n < 2 || n > sizeof(option) - 3 || (p > text && p[-1] == '-'))
+                        continue;
+                (void) snprintf(option, sizeof(option), "%.*s", (int) n + 2, p);
+                for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                        ck_assert_msg(strstr(others[i].text, option), "%s has %s, %s has not", of, option,
+                                      others[i].name);
+        }
+}
+
+START_TEST(test_options) {
+        read_all();
+        check_options("the help", help);
+        check_options("the manual page", strstr(manual, "# OPTIONS"));
+        check_options("zsh", strstr(zsh, "_arguments"));
+}
+END_TEST
+
+START_TEST(test_width) {
+        read_all();
+        for (const char *line = help; *line; line += strcspn(line, "\n") + 1)
+                ck_assert_msg(strcspn(line, "\n") <= 80, "too wide: %.*s", (int) strcspn(line, "\n"), line);
+}
+END_TEST
+
+START_TEST(test_suggestions) {
+        static const struct {
+                const char *wrong, *right;
+        } cases[] = {
+                { "stauts", "status" }, { "lists", "list" },
+                { "unit", "units" },    { "moniter", "monitor" },
+                { "verfy", "verify" },  { "decoed", "decode" },
+                { "relaod", "reload" }, { "STATUS", "status" },
+                { "xyzzy", NULL },      { "", NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *found = ctl_verb_suggest(cases[i].wrong);
+
+                if (cases[i].right)
+                        ck_assert_str_eq(found, cases[i].right);
+                else
+                        ck_assert_ptr_null(found);
+        }
+}
+END_TEST
+
+/* What bash offers for a line, as it would in a terminal. */
+static void complete(const char *line, const char *wanted) {
+        const char *args[] = { "/bin/bash", "-c", NULL, NULL };
+        char script[2048];
+        static Outcome o;
+
+        (void) snprintf(script, sizeof(script),
+                        "source " SOURCE_ROOT "/src/ctl/completion/varta-ctl.bash\n"
+                        "COMP_WORDS=(%s) COMP_LINE='%s'\n"
+                        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+                        "_varta_ctl; echo \"${COMPREPLY[*]}\"",
+                        line, line);
+        args[2] = script;
+        run_program(args, NULL, NULL, NULL, NULL, &o);
+        ck_assert_msg(o.code == 0 && strcmp(o.out, wanted) == 0, "%s completes to %s%s", line, o.out, o.err);
+}
+
+START_TEST(test_bash) {
+        complete("varta-ctl stat", "status\n");
+        complete("varta-ctl ca", "cat-config\n");
+        complete("varta-ctl --json = s", "short\n");
+        complete("varta-ctl --status = d", "degraded\n");
+        complete("varta-ctl --no-l", "--no-legend\n");
+        complete("varta-ctl --json = short un", "units\n");
+}
+END_TEST
+
+int main(void) {
+        const NamedTest tests[] = {
+                { "every verb is in the help, the manual page and both completions", test_verbs },
+                { "every option is everywhere", test_options },
+                { "the help fits 80 columns", test_width },
+                { "slips of the pen", test_suggestions },
+                { "bash completes", test_bash },
+        };
+
+        return tests_main("ctl-surface", tests, ELEMENTSOF(tests));
+}
