@@ -2,12 +2,8 @@
 /*
  * libvarta: from "I am alive" to a datagram in the observer's queue.
  *
- * One connected, non-blocking datagram socket per handle. Connected rather than addressed each time, because
- * only then does poll() say when the observer's queue has room, and because the path is then walked once and
- * not with every beat. The price is that a connection goes stale: when the observer's socket was closed the
- * kernel answers ECONNREFUSED, then ENOTCONN, and the beat connects to whatever is at the address by now and
- * tries once more. A full queue gets the same treatment, since it may belong to a socket that somebody still
- * holds but nobody reads, while its successor is already there. Connecting a datagram socket never waits.
+ * One connected, non-blocking datagram socket per handle; how it finds its observer again is told in
+ * transport.c.
  *
  * Everything after varta_open() may run in a signal handler that interrupted any other part of it, and in
  * several threads at once: no lock, no allocation, and the handle's only mutable parts are replaced in one
@@ -27,13 +23,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/address.h"
+#include "client/seal.h"
 #include "client/session.h"
+#include "client/transport.h"
 #include "client/varta.h"
 #include "vlp/frame.h"
 
@@ -42,15 +41,22 @@
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
+/* How often a UDP socket forgets which of the host's addresses it sends from. Seldom enough to cost nothing,
+ * often enough that an agent on a machine that moved is heard again within a minute. */
+#define RENEW_NSEC (30 * NSEC_PER_SEC)
+
 static_assert((int) VARTA_STATUS_OK == (int) VLP_STATUS_OK, "statuses are the wire's");
 static_assert((int) VARTA_STATUS_DEGRADED == (int) VLP_STATUS_DEGRADED, "statuses are the wire's");
 static_assert((int) VARTA_STATUS_CRITICAL == (int) VLP_STATUS_CRITICAL, "statuses are the wire's");
 static_assert(VARTA_WAIT_MAX_MS <= INT32_MAX, "poll() takes an int");
+static_assert(VARTA_DATAGRAM_MAX >= VLP_FRAME_SIZE, "a bare frame fits, too");
 
 struct VartaAgent {
         VartaAddress address;
-        _Atomic uint64_t socket; /* socket_pack() of its maker's pid and the descriptor */
-        ino_t inode;             /* of that socket; written by whoever put it there */
+        VartaSeal seal;           /* .seal is NULL for bare frames */
+        _Atomic uint64_t socket;  /* socket_pack() of its maker's pid and the descriptor */
+        _Atomic uint64_t renewed; /* UDP: when its connection was made, ns */
+        ino_t inode;              /* of that socket; written by whoever put it there */
 };
 
 /* The process's; see session.c for why it is not the handle's. */
@@ -89,23 +95,6 @@ static ino_t socket_inode(int fd) {
         return fstat(fd, &st) >= 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
 }
 
-static int address_connect(const VartaAddress *address, int fd) {
-        return connect(fd, (const struct sockaddr *) &address->sockaddr, address->size) < 0 ? -errno : 0;
-}
-
-/* A new socket, connected if the observer can be reached: if not, a beat will find out. Returns the
- * descriptor or a negative errno. */
-static int socket_open(const VartaAddress *address) {
-        int fd;
-
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
-
-        (void) address_connect(address, fd);
-        return fd;
-}
-
 /* The handle's socket for process `pid`, made now if the handle came from another process. Returns the
  * descriptor, which stays the handle's, or a negative errno. */
 static int agent_socket(VartaAgent *agent, pid_t pid) {
@@ -115,7 +104,7 @@ static int agent_socket(VartaAgent *agent, pid_t pid) {
         if (socket_pid(held) == pid)
                 return socket_fd(held);
 
-        fd = socket_open(&agent->address);
+        fd = varta_transport_open(&agent->address);
         if (fd < 0)
                 return fd;
 
@@ -132,59 +121,40 @@ static int agent_socket(VartaAgent *agent, pid_t pid) {
         return fd;
 }
 
-/* Sorts errors of socket(), connect() and send() into "the next beat may get through" and "will fail
- * likewise". */
-static int outcome_from_errno(int error) {
-        switch (error) {
-        case EAGAIN:
-                return VARTA_DROPPED_QUEUE_FULL;
-        case ENOENT:       /* no socket at the path */
-        case ECONNREFUSED: /* nobody has it open, or what is there is no socket */
-        case ECONNRESET:
-        case ENOTCONN: /* nobody was there when we last tried */
-        case EPIPE:    /* it is open, but shut down */
-                return VARTA_DROPPED_NO_OBSERVER;
-        case EACCES:
-        case EPERM: /* it talks to somebody else only; or a security module */
-                return VARTA_DROPPED_NOT_PERMITTED;
-        case ENOMEM:
-        case ENOBUFS:
-        case EMFILE:
-        case ENFILE:
-                return VARTA_DROPPED_NO_RESOURCES;
-        default:
-                return -error;
-        }
+/* Renews a UDP socket's connection that has become old; see transport.c. One thread does it, and failures
+ * are the next send()'s to tell. */
+static void agent_renew(VartaAgent *agent, int fd, uint64_t now) {
+        uint64_t last = atomic_load(&agent->renewed);
+
+        if (!varta_address_is_udp(&agent->address) || now < last || now - last < RENEW_NSEC)
+                return;
+
+        if (atomic_compare_exchange_strong(&agent->renewed, &last, now))
+                (void) varta_transport_renew(&agent->address, fd);
 }
 
-/* Sends a frame, connecting once if that may help. `seek` says whether a full queue is reason enough: it
- * is not when one waits for room, since connecting wakes other threads that wait on this socket. Returns
- * a VartaOutcome or a negative errno. */
-static int agent_send(const VartaAgent *agent, int fd, const uint8_t *wire, bool seek) {
-        int outcome, r;
+/* The datagram for a frame. Returns its size or a negative errno. */
+static int agent_encode(const VartaAgent *agent, const VlpFrame *frame, uint8_t ret[VARTA_DATAGRAM_MAX]) {
+        uint8_t bare[VLP_FRAME_SIZE];
+        int r;
 
-        if (send(fd, wire, VLP_FRAME_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-                return VARTA_SENT;
-
-        outcome = outcome_from_errno(errno);
-        if (outcome != VARTA_DROPPED_NO_OBSERVER && !(outcome == VARTA_DROPPED_QUEUE_FULL && seek))
-                return outcome;
-
-        r = address_connect(&agent->address, fd);
+        r = vlp_frame_encode(frame, bare);
         if (r < 0)
-                /* A full queue is still connected, and still the observer's as far as one can see. */
-                return outcome == VARTA_DROPPED_QUEUE_FULL ? outcome : outcome_from_errno(-r);
+                return r;
 
-        if (send(fd, wire, VLP_FRAME_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-                return VARTA_SENT;
+        if (agent->seal.seal)
+                return agent->seal.seal(agent->seal.userdata, (pid_t) frame->pid, bare, ret);
 
-        return outcome_from_errno(errno);
+        memcpy(ret, bare, sizeof(bare));
+        return sizeof(bare);
 }
 
 /* One attempt at a beat. Returns a VartaOutcome or a negative errno. */
 static int agent_try(VartaAgent *agent, const Beat *beat, bool seek) {
+        uint8_t datagram[VARTA_DATAGRAM_MAX];
         pid_t pid = getpid();
-        uint8_t wire[VLP_FRAME_SIZE];
+        uint64_t now = now_ns();
+        bool used = false;
         int fd, r;
 
         if ((uint32_t) pid < VLP_PID_MIN)
@@ -192,21 +162,23 @@ static int agent_try(VartaAgent *agent, const Beat *beat, bool seek) {
 
         fd = agent_socket(agent, pid);
         if (fd < 0)
-                return outcome_from_errno(-fd);
+                return varta_transport_outcome(-fd);
+
+        agent_renew(agent, fd, now);
 
         VlpFrame frame = {
-                .timestamp = varta_session_stamp(&session, now_ns()),
+                .timestamp = varta_session_stamp(&session, now),
                 .nonce = beat->terminal ? VLP_NONCE_TERMINAL : varta_session_take(&session, pid),
                 .pid = (uint32_t) pid,
                 .payload = beat->payload,
                 .status = (uint8_t) beat->status,
         };
 
-        r = vlp_frame_encode(&frame, wire);
+        r = agent_encode(agent, &frame, datagram);
         if (r >= 0)
-                r = agent_send(agent, fd, wire, seek);
+                r = varta_transport_send(&agent->address, fd, datagram, (size_t) r, seek, &used);
 
-        if (r == VARTA_SENT)
+        if (used)
                 varta_session_commit(&session, frame.timestamp);
         else if (!beat->terminal)
                 varta_session_return(&session, frame.nonce);
@@ -255,19 +227,12 @@ static int agent_emit(VartaAgent *agent, const Beat *beat, unsigned timeout_ms) 
         return r;
 }
 
-_public_ int varta_open(const char *address, VartaAgent **ret) {
-        VartaAddress parsed;
+/* A handle for an address, with its frames sealed if there is a seal. */
+static int agent_open(const VartaAddress *address, const VartaSeal *seal, VartaAgent **ret) {
         VartaAgent *agent;
-        int fd, r;
+        int fd;
 
-        if (!ret)
-                return -EINVAL;
-
-        r = varta_address_parse(address, &parsed);
-        if (r < 0)
-                return r;
-
-        fd = socket_open(&parsed);
+        fd = varta_transport_open(address);
         if (fd < 0)
                 return fd;
 
@@ -278,13 +243,45 @@ _public_ int varta_open(const char *address, VartaAgent **ret) {
         }
 
         *agent = (VartaAgent){
-                .address = parsed,
+                .address = *address,
+                .seal = seal ? *seal : (VartaSeal){},
                 .socket = socket_pack(getpid(), fd),
+                .renewed = now_ns(),
                 .inode = socket_inode(fd),
         };
 
         *ret = agent;
         return 0;
+}
+
+_public_ int varta_open(const char *address, VartaAgent **ret) {
+        VartaAddress parsed;
+        int r;
+
+        if (!ret)
+                return -EINVAL;
+
+        r = varta_address_parse(address, &parsed);
+        if (r < 0)
+                return r;
+
+        return agent_open(&parsed, NULL, ret);
+}
+
+_public_ int varta_open_sealed(const char *address, const VartaSeal *seal, VartaAgent **ret) {
+        VartaAddress parsed;
+        int r;
+
+        if (!seal || !ret)
+                return -EINVAL;
+
+        r = varta_address_parse(address, &parsed);
+        if (r < 0)
+                return r;
+        if (!varta_address_is_udp(&parsed))
+                return -EPROTONOSUPPORT;
+
+        return agent_open(&parsed, seal, ret);
 }
 
 _public_ VartaAgent *varta_close(VartaAgent *agent) {
@@ -295,6 +292,8 @@ _public_ VartaAgent *varta_close(VartaAgent *agent) {
 
         if (socket_inode(fd) == agent->inode)
                 (void) close(fd);
+        if (agent->seal.done)
+                agent->seal.done(agent->seal.userdata);
 
         free(agent);
         errno = saved_errno;
@@ -325,6 +324,7 @@ _public_ const char *varta_outcome_to_string(int outcome) {
                 [VARTA_DROPPED_NO_OBSERVER] = "no-observer",
                 [VARTA_DROPPED_NOT_PERMITTED] = "not-permitted",
                 [VARTA_DROPPED_NO_RESOURCES] = "no-resources",
+                [VARTA_DROPPED_NO_ROUTE] = "no-route",
         };
 
         return outcome >= 0 && outcome < _VARTA_OUTCOME_MAX ? names[outcome] : NULL;

@@ -28,7 +28,7 @@
  * varta_open() nothing allocates memory, takes a lock, writes to stdio or changes errno.
  *
  * Results. Every beat returns one int:
- *   0              VARTA_SENT: the frame is in the observer's queue;
+ *   0              VARTA_SENT: the frame is in the observer's queue (or on its way there, see UDP below);
  *   positive       one of VARTA_DROPPED_*: this beat is lost, and the next may get through without
  *                  any change to the program. Losing a few beats is what thresholds are for;
  *   negative       a negative errno value: it failed, and the next will fail likewise until the program
@@ -59,6 +59,15 @@
  *
  * A process with pid 1 cannot be an agent, which concerns containers: run an init as pid 1 and the agent as
  * its child.
+ *
+ * UDP. Beats can also travel to an observer on another machine, with everything above holding for them, and
+ * these differences. Nobody learns whether a datagram arrives: VARTA_SENT says that the kernel has sent it.
+ * If the observer's host answers that nobody listens there, which it may or may not do, then the *next* beat
+ * returns VARTA_DROPPED_NO_OBSERVER; that beat has been sent nevertheless, and may well arrive, since the
+ * observer may be back by now. Plain beats, as varta_open() sends them, can be read, forged and replayed by
+ * whoever reaches the network: they are for networks that one would trust with that, and varta-secure.h is
+ * for the others. Every half minute the socket is connected anew, so that the kernel can choose another of
+ * the machine's addresses to send from: a packet filter must not rely on the sender's port.
  */
 
 #include <errno.h>
@@ -89,11 +98,13 @@ typedef enum VartaStatus {
 /* What became of a beat, when it is not a negative errno value. Later versions may add reasons at the
  * end: take an unknown positive value for "dropped". */
 typedef enum VartaOutcome {
-        VARTA_SENT = 0,                  /* in the observer's queue */
-        VARTA_DROPPED_QUEUE_FULL = 1,    /* no room in the observer's queue (for as long as was waited) */
+        VARTA_SENT = 0,                  /* in the observer's queue; UDP: on its way */
+        VARTA_DROPPED_QUEUE_FULL = 1,    /* no room in the observer's queue (for as long as was waited); UDP:
+                                            no room in our own */
         VARTA_DROPPED_NO_OBSERVER = 2,   /* nobody listens at the address; a socket may appear there later */
         VARTA_DROPPED_NOT_PERMITTED = 3, /* this process may not write to the observer's socket */
         VARTA_DROPPED_NO_RESOURCES = 4,  /* the kernel is short of memory, or the process of descriptors */
+        VARTA_DROPPED_NO_ROUTE = 5,      /* UDP: no way to the observer's host at the moment */
         _VARTA_OUTCOME_MAX,
         _VARTA_OUTCOME_INVALID = -EINVAL
 } VartaOutcome;
@@ -104,6 +115,11 @@ typedef enum VartaOutcome {
  *   "/absolute/path"                 a datagram socket in the file system; at most 107 bytes
  *   "@name"                          a socket in the abstract namespace; 1 to 107 bytes after the "@"
  *   "unix:" and either of the two    the same
+ *   "udp:192.0.2.1:8675"             plain UDP over IPv4; the port is a number from 1 to 65535
+ *   "udp:[2001:db8::1]:8675"         the same over IPv6
+ *   "udp:[fe80::1%eth0]:8675"        the same on one link; the interface must exist when this is called
+ *
+ * Names of hosts are not understood, since looking one up may wait for other machines.
  *
  * The observer need not be there, now or later: that is what the beats' results are for. If it is, this
  * already connects, so that a process which drops privileges afterwards keeps its way to it (until the
@@ -114,7 +130,8 @@ typedef enum VartaOutcome {
  * Returns 0 and, in *ret, a handle that the caller owns and gives to varta_close(); or, with *ret untouched:
  *   -EINVAL           `ret` is NULL, or `address` has none of the forms above
  *   -ENAMETOOLONG     the path or name does not fit a socket address
- *   -EPROTONOSUPPORT  `address` names a transport ("udp:...") that this build of the library lacks
+ *   -EPROTONOSUPPORT  `address` names a transport ("tcp:...") that the library does not know
+ *   -ENODEV           `address` names a network interface that does not exist
  *   -ENOMEM           no memory
  *   -EMFILE, -ENFILE, -ENOBUFS, -EACCES, -EAFNOSUPPORT   as socket() says */
 int varta_open(const char *address, VartaAgent **ret);
@@ -142,8 +159,8 @@ int varta_beat(VartaAgent *agent, VartaStatus status, uint32_t payload);
  * is the one to use by default, with a timeout of 100: the queue is shared by all agents, and beside one
  * that floods it, those who do not wait lose up to three quarters of their beats, those who wait none.
  *
- * Only a full queue is waited for, never the observer's appearance. Signals do not shorten the wait. The
- * timestamp is that of the attempt that succeeds. Waits are rounded up to the next millisecond.
+ * Only a full queue is waited for, never the observer's appearance nor a way to it. Signals do not shorten
+ * the wait. The timestamp is that of the attempt that succeeds. Waits are rounded up to the next millisecond.
  *
  * `timeout_ms` is 0 (do not wait) to VARTA_WAIT_MAX_MS. Returns as varta_beat(); -EINVAL also for a longer
  * timeout, which catches the -1 of poll(). */
@@ -159,8 +176,8 @@ int varta_beat_wait(VartaAgent *agent, VartaStatus status, uint32_t payload, uns
 int varta_beat_terminal(VartaAgent *agent, uint32_t payload, unsigned timeout_ms);
 
 /* A short name for what a beat returned: "sent", "queue-full", "no-observer", "not-permitted",
- * "no-resources". NULL for anything else; negative errno values have strerror(). The string is constant
- * and never freed. */
+ * "no-resources", "no-route". NULL for anything else; negative errno values have strerror(). The string is
+ * constant and never freed. */
 const char *varta_outcome_to_string(int outcome);
 
 /* For __attribute__((cleanup(varta_closep))) on a VartaAgent*. */

@@ -21,7 +21,8 @@ static unsigned in_range(unsigned c, unsigned first, unsigned last) {
 /* The value of a hexadecimal digit; 16 when it is none. */
 static unsigned digit_value(char digit) {
         unsigned c = (unsigned char) digit;
-        unsigned decimal = in_range(c, '0', '9'), lower = in_range(c, 'a', 'f'), upper = in_range(c, 'A', 'F');
+        unsigned decimal = in_range(c, '0', '9'), lower = in_range(c, 'a', 'f'),
+                 upper = in_range(c, 'A', 'F');
 
         return (decimal & (c - '0')) | (lower & (c - 'a' + 10)) | (upper & (c - 'A' + 10)) |
                (~(decimal | lower | upper) & 16);

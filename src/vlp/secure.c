@@ -68,7 +68,8 @@ int vlp_secure_open(const uint8_t *data, size_t size, const uint8_t key[VLP_KEY_
 
         prefix = size - VLP_SECURE_SHARED_SIZE;
         if (crypto_aead_chacha20poly1305_ietf_decrypt(frame, NULL, NULL, data + prefix + NONCE_SIZE,
-                                                      VLP_FRAME_SIZE + TAG_SIZE, data, prefix, data + prefix, key) != 0)
+                                                      VLP_FRAME_SIZE + TAG_SIZE, data, prefix, data + prefix,
+                                                      key) != 0)
                 return -EBADMSG;
 
         memcpy(ret_frame, frame, sizeof(frame));
@@ -79,21 +80,24 @@ size_t vlp_secure_seal(const VlpSecureHeader *header, const uint8_t key[VLP_KEY_
                        uint8_t *ret_data) {
         size_t prefix;
 
-        assert(header && header->form >= 0 && header->form < _VLP_SECURE_FORM_MAX && key && frame && ret_data);
+        assert(header && header->form >= 0 && header->form < _VLP_SECURE_FORM_MAX && key && frame &&
+               ret_data);
 
         prefix = form_prefix(header->form);
         if (prefix > 0)
                 store_le32(ret_data, header->agent_pid);
         memcpy(ret_data + prefix, header->iv_random, VLP_IV_RANDOM_SIZE);
         store_le32(ret_data + prefix + VLP_IV_RANDOM_SIZE, header->iv_counter);
-        (void) crypto_aead_chacha20poly1305_ietf_encrypt(ret_data + prefix + NONCE_SIZE, NULL, frame, VLP_FRAME_SIZE,
-                                                         ret_data, prefix, NULL, ret_data + prefix, key);
+        (void) crypto_aead_chacha20poly1305_ietf_encrypt(ret_data + prefix + NONCE_SIZE, NULL, frame,
+                                                         VLP_FRAME_SIZE, ret_data, prefix, NULL,
+                                                         ret_data + prefix, key);
         return prefix + VLP_SECURE_SHARED_SIZE;
 }
 
-static void hkdf(const uint8_t *input, size_t input_size, const uint8_t *info, size_t info_size, uint8_t *ret,
-                 size_t ret_size) {
-        static const uint8_t salt[crypto_auth_hmacsha256_BYTES]; /* RFC 5869: no salt is a hash's length of zeros */
+static void hkdf(const uint8_t *input, size_t input_size, const uint8_t *info, size_t info_size,
+                 uint8_t *ret, size_t ret_size) {
+        /* RFC 5869: no salt is a hash's length of zeros. */
+        static const uint8_t salt[crypto_auth_hmacsha256_BYTES];
         static const uint8_t first = 1;
         crypto_auth_hmacsha256_state state;
         uint8_t prk[crypto_auth_hmacsha256_BYTES], okm[crypto_auth_hmacsha256_BYTES];
@@ -127,7 +131,8 @@ void vlp_derive_agent_key(const uint8_t master[VLP_KEY_SIZE], uint32_t pid, uint
         hkdf(master, VLP_KEY_SIZE, info, sizeof(info), ret, VLP_KEY_SIZE);
 }
 
-void vlp_derive_iv_prefix(const uint8_t salt[VLP_SALT_SIZE], uint32_t index, uint8_t ret[VLP_IV_RANDOM_SIZE]) {
+void vlp_derive_iv_prefix(const uint8_t salt[VLP_SALT_SIZE], uint32_t index,
+                          uint8_t ret[VLP_IV_RANDOM_SIZE]) {
         uint8_t info[sizeof(LABEL_IV_PREFIX) + 4] = LABEL_IV_PREFIX;
 
         store_le32(info + sizeof(LABEL_IV_PREFIX), index);

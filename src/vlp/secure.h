@@ -61,6 +61,7 @@ size_t vlp_secure_seal(const VlpSecureHeader *header, const uint8_t key[VLP_KEY_
 
 /* HKDF-SHA256 (RFC 5869) with an empty salt. */
 void vlp_derive_agent_key(const uint8_t master[VLP_KEY_SIZE], uint32_t pid, uint8_t ret[VLP_KEY_SIZE]);
-void vlp_derive_iv_prefix(const uint8_t salt[VLP_SALT_SIZE], uint32_t index, uint8_t ret[VLP_IV_RANDOM_SIZE]);
+void vlp_derive_iv_prefix(const uint8_t salt[VLP_SALT_SIZE], uint32_t index,
+                          uint8_t ret[VLP_IV_RANDOM_SIZE]);
 /* Reserved by the protocol and unused on the wire. */
 void vlp_derive_epoch_key(const uint8_t agent_key[VLP_KEY_SIZE], uint64_t epoch, uint8_t ret[VLP_KEY_SIZE]);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "listener.h"
+#include "receiver.h"
 
 static unsigned n_allocations;
 
@@ -107,6 +108,30 @@ START_TEST(test_beats) {
 }
 END_TEST
 
+START_TEST(test_udp) {
+        VartaAgent *agent = NULL;
+        unsigned n_wrong = 0;
+        Receiver receiver;
+
+        receiver_open(&receiver, AF_INET6);
+        agent = receiver_agent(&receiver);
+
+        /* The queue is never full; it runs over. */
+        ck_assert_uint_eq(beat_all_kinds(agent, VARTA_SENT), 0);
+        receiver_leave(&receiver);
+
+        unsigned n_before = n_allocations;
+        for (int i = 0; i < 100; i++)
+                n_wrong += varta_beat(agent, VARTA_STATUS_OK, 0) < 0;
+        unsigned n = n_allocations - n_before;
+        ck_assert_uint_eq(n, 0);
+        ck_assert_uint_eq(n_wrong, 0);
+
+        varta_close(agent);
+        receiver_close(&receiver);
+}
+END_TEST
+
 START_TEST(test_child) {
         VartaAgent *agent;
         Listener l;
@@ -135,6 +160,7 @@ int main(void) {
         const Case cases[] = {
                 { "opening allocates once and closing frees it", test_open_and_close },
                 { "no beat allocates, whatever becomes of it", test_beats },
+                { "no beat over UDP allocates, whether anybody listens or not", test_udp },
                 { "a child's first beat does not allocate", test_child },
         };
 

@@ -430,8 +430,8 @@ START_TEST(test_errno) {
 END_TEST
 
 START_TEST(test_names) {
-        static const char *const names[] = { "sent", "queue-full", "no-observer", "not-permitted",
-                                             "no-resources" };
+        static const char *const names[] = { "sent",          "queue-full",   "no-observer",
+                                             "not-permitted", "no-resources", "no-route" };
 
         ck_assert_int_eq(_VARTA_OUTCOME_MAX, sizeof(names) / sizeof(names[0]));
         for (int i = 0; i < _VARTA_OUTCOME_MAX; i++)

@@ -20,7 +20,9 @@ int main(void) {
         VartaAgent *agent = NULL;
         int n = 0, r;
 
-        n += check(varta_open("udp:[::1]:8674", &agent) == -EPROTONOSUPPORT, "another transport is refused");
+        n += check(varta_open("tcp:[::1]:8674", &agent) == -EPROTONOSUPPORT, "another transport is refused");
+        n += check(varta_open("udp:127.0.0.1:8675", &agent) == 0, "open over UDP");
+        varta_closep(&agent);
         n += check(varta_open("/nonexistent/varta.sock", &agent) == 0 && agent != NULL,
                    "open without an observer");
 

@@ -57,8 +57,9 @@ static const struct Row {
 
 START_TEST(test_row) {
         static const uint8_t key[VLP_KEY_SIZE] = {
-                0xab, 0xcd, 0xef, 0xab, 0xcd, 0xef, 0xab, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67,
-                0x89, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89,
+                0xab, 0xcd, 0xef, 0xab, 0xcd, 0xef, 0xab, 0x01, 0x23, 0x45, 0x67,
+                0x89, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89,
+                0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89,
         };
         uint8_t keys[VLP_KEYS_MAX][VLP_KEY_SIZE], untouched[VLP_KEYS_MAX][VLP_KEY_SIZE];
         size_t size = strlen(rows[_i].text);
@@ -104,7 +105,8 @@ START_TEST(test_order) {
         uint8_t keys[VLP_KEYS_MAX][VLP_KEY_SIZE];
 
         for (int i = 0; i < VLP_KEYS_MAX; i++)
-                ck_assert_int_eq(snprintf(text + i * (VLP_KEY_DIGITS + 1), VLP_KEY_DIGITS + 2, "%064x\n", i + 1),
+                ck_assert_int_eq(snprintf(text + i * (VLP_KEY_DIGITS + 1), VLP_KEY_DIGITS + 2, "%064x\n",
+                                          i + 1),
                                  VLP_KEY_DIGITS + 1);
 
         ck_assert_int_eq(vlp_keys_parse(text, VLP_KEY_TEXT_MAX, keys), VLP_KEYS_MAX);

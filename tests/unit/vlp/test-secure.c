@@ -216,8 +216,8 @@ START_TEST(test_sizes) {
                 if (!form)
                         ck_assert_mem_eq(&header, &untouched, sizeof(header));
                 else
-                        ck_assert_int_eq(header.form, size == VLP_SECURE_SHARED_SIZE ? VLP_SECURE_SHARED :
-                                                                                       VLP_SECURE_MASTER);
+                        ck_assert_int_eq(header.form, size == VLP_SECURE_SHARED_SIZE ? VLP_SECURE_SHARED
+                                                                                     : VLP_SECURE_MASTER);
         }
 }
 END_TEST
@@ -239,7 +239,8 @@ START_TEST(test_other_rows) {
 
         for (int i = 0; i < n; i++)
                 for (int j = 0; j < n; j++) {
-                        Vector a = vector_load((VlpSecureForm) _i, i), b = vector_load((VlpSecureForm) _i, j);
+                        Vector a = vector_load((VlpSecureForm) _i, i),
+                               b = vector_load((VlpSecureForm) _i, j);
 
                         if (memcmp(a.key, b.key, VLP_KEY_SIZE) != 0)
                                 expect_refused(a.wire, a.size, b.key, -EBADMSG);

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The same program as C++: the header must be that, too. */
+#include "test-header-secure.c"
