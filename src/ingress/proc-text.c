@@ -185,6 +185,8 @@ int cgroup_path_unit(const char *path, size_t size, const char *manager, char *r
         char unit[UNIT_NAME_SIZE];
         size_t n;
 
+        if (memchr(path, 0, size))
+                return -ENXIO;
         n = skip_slices(&p, end);
         if (manager) {
                 if (n != strlen(manager) || memcmp(p, manager, n) != 0)

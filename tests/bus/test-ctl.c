@@ -112,7 +112,7 @@ static const CtlCase healthy_cases[] = {
         { "a unit without its suffix", { "status", "worker@3" }, 0, "● worker@3.service\n", "" },
         { "units by a glob", { "status", "worker@*" }, 0, "● worker@2.service\n", "" },
         { "a process", { "status", "5000" }, 0, "● pid 5000 - no unit\n", "" },
-        { "a process's user", { "status", "5000" }, 0, "(1000)\n", NULL },
+        { "a process's user", { "status", "5000" }, 0, "1000", NULL },
         { "as JSON, by name", { "status", "-j", "5000" }, 0, "{\"units\":[],\"agents\":[{\"id\":", "" },
         { "not observed", { "status", "nobody.service" }, 1, "", "nobody.service is not observed" },
         { "not observed, as JSON", { "status", "-j", "4242" }, 1, "", "4242 is not observed" },

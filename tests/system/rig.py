@@ -126,25 +126,36 @@ def _end_with_parent(number):
     _libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
-def _own_cgroup():
-    """The directory of this process's control group in the unified hierarchy."""
+def _cgroup_mounts(kind):
+    """Where hierarchies of this kind ("cgroup", "cgroup2") are mounted."""
     with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
         # ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS ... - TYPE SOURCE OPTIONS
-        points = [line.split()[4] for line in mounts if line.split(" - ")[1].startswith("cgroup2 ")]
+        return [pathlib.Path(line.split()[4]) for line in mounts if line.split(" - ")[1].startswith(kind + " ")]
+
+
+def _own_cgroup():
+    """The directory of this process's control group in the unified hierarchy, and that hierarchy's mount point."""
+    points = _cgroup_mounts("cgroup2")
     if not points:
         raise RigError("the unified control group hierarchy is not mounted")
     lines = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
     own = next(line for line in lines if line.startswith("0::")).removeprefix("0::").lstrip("/")
     # Where this process was moved to a group outside its namespace, its path says nothing here.
-    return pathlib.Path(points[-1]) / ("" if own.startswith("..") else own)
+    return points[-1] / ("" if own.startswith("..") else own), points[-1]
+
+
+def _cgroup_twins(group):
+    """The group, and those of the same path in other hierarchies: on a hybrid machine systemd-nspawn makes one of them."""
+    _, point = _own_cgroup()
+    return [group, *(other / group.relative_to(point) for other in _cgroup_mounts("cgroup"))]
 
 
 def _sweep_cgroups(parent):
     """Removes the empty control groups that tests which were killed left behind; what is not empty stays."""
-    for stale in parent.glob("varta-rig-*"):
-        if pathlib.Path("/proc", stale.name.split("-")[2]).exists():
-            continue
-        _remove_cgroup(stale)
+    for twin in _cgroup_twins(parent):
+        for stale in twin.glob("varta-rig-*"):
+            if not pathlib.Path("/proc", stale.name.split("-")[2]).exists():
+                _remove_cgroup(stale)
 
 
 def _populated(group):
@@ -222,7 +233,7 @@ class Rig:
 
     def _boot(self):
         self._console = open(self._dir / "console", "w+b")
-        parent = _own_cgroup()
+        parent, _ = _own_cgroup()
         _sweep_cgroups(parent)
         self._cgroup = parent / f"varta-rig-{os.getpid()}-{self.name}"
         self._cgroup.mkdir()
@@ -284,7 +295,8 @@ class Rig:
         if self._cgroup:
             with contextlib.suppress(Failure):
                 wait_for(lambda: not self._cgroup.exists() or not _populated(self._cgroup), 10, "the machine's processes to end")
-            _remove_cgroup(self._cgroup)
+            for twin in _cgroup_twins(self._cgroup):
+                _remove_cgroup(twin)
             self._cgroup = None
         if self._dir:
             for mount in (self._dir / "root", self._dir):

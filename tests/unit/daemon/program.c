@@ -6,12 +6,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +46,17 @@ static void pass_sockets(const Environment *e) {
         (void) setenv("LISTEN_FDNAMES", e->activated_names, 1);
 }
 
+static void claim_journal(void) {
+        char text[64];
+        struct stat st;
+
+        if (fstat(STDERR_FILENO, &st) < 0)
+                _exit(126);
+        (void) snprintf(text, sizeof(text), "%" PRIu64 ":%" PRIu64, (uint64_t) st.st_dev,
+                        (uint64_t) st.st_ino);
+        (void) setenv("JOURNAL_STREAM", text, 1);
+}
+
 static void set_environment(const Environment *e) {
         static const char *const cleared[] = { "DBUS_SESSION_BUS_ADDRESS",
                                                "DBUS_SYSTEM_BUS_ADDRESS",
@@ -66,6 +79,8 @@ static void set_environment(const Environment *e) {
                 (void) putenv((char *) e->extra[i]);
         if (e->n_activated > 0)
                 pass_sockets(e);
+        if (e->journal)
+                claim_journal();
         if (e->fd_limit > 0)
                 (void) set_fd_limit(e->fd_limit);
 }
@@ -192,6 +207,10 @@ void program_kill(Program *p) {
         p->err = safe_close(p->err);
 }
 
+bool vartad_is_wrapped(void) {
+        return getenv("VARTAD_WRAPPER");
+}
+
 unsigned count_lines(const char *text) {
         unsigned n = 0;
 
@@ -271,11 +290,11 @@ void bus_wait_name(sd_bus *bus) {
                 (void) sd_bus_message_unref(m);
                 if (owned)
                         return;
-                while ((r = sd_bus_process(bus, NULL)) > 0)
-                        ;
-                ck_assert_int_eq(r, 0);
-                ck_assert_msg(sd_bus_wait(bus, PATIENCE_SEC * UINT64_C(1000000)) > 0,
-                              "nobody takes the name");
+                r = sd_bus_process(bus, NULL);
+                ck_assert_int_ge(r, 0);
+                if (r == 0)
+                        ck_assert_msg(sd_bus_wait(bus, PATIENCE_SEC * UINT64_C(1000000)) > 0,
+                                      "nobody takes the name");
         }
 }
 

@@ -4,7 +4,8 @@
 /*
  * vartad itself, beside a bus daemon of the test's own: started, listened to, asked, ended.
  *
- * VARTAD_WRAPPER in the environment is put before vartad ("valgrind -q --leak-check=full --error-exitcode=9").
+ * VARTAD_WRAPPER in the environment is put before vartad ("valgrind -q --leak-check=full --error-exitcode=9"). Wrapped,
+ * it has no pidfds: valgrind does not know them in all its versions.
  */
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ typedef struct Environment {
         int activated[4]; /* sockets as systemd would pass them, each named by activated_names, separated by ':' */
         const char *activated_names;
         size_t n_activated;
+        bool journal;      /* standard error is said to be the journal's stream */
         unsigned fd_limit; /* of descriptors; 0: as it is */
         int err;           /* standard error, in place of a pipe; 0: a pipe */
 } Environment;
@@ -50,6 +52,8 @@ int program_end(Program *p, int signal_number);
 
 /* Ends it whatever its state; for teardown. */
 void program_kill(Program *p);
+
+bool vartad_is_wrapped(void);
 
 unsigned count_lines(const char *text);
 

@@ -212,6 +212,7 @@ static const struct {
 };
 
 START_TEST(test_agent) {
+        bool sees_exits = features[_i].sees_exits && !vartad_is_wrapped();
         Child child;
 
         start_vartad((Environment){ .extra = { features[_i].disabled } });
@@ -220,8 +221,8 @@ START_TEST(test_agent) {
         assert_number("AgentsTracked", 1);
         child_tell(&child, 'x');
         child_wait_zombie(&child);
-        until_number("Exits", features[_i].sees_exits);
-        assert_number("AgentsTracked", !features[_i].sees_exits);
+        until_number("Exits", sees_exits);
+        assert_number("AgentsTracked", !sees_exits);
         child_end(&child);
         ck_assert_int_eq(program_end(&vartad, SIGTERM), 0);
 }
@@ -233,6 +234,10 @@ START_TEST(test_descriptors_used_up) {
         Child children[FLEET];
         size_t told = 0;
 
+        if (vartad_is_wrapped()) {
+                printf("SKIP \"without descriptors\": wrapped there are no pidfds to run out of\n");
+                return;
+        }
         /* The reserve is 64: four pidfds can be held. */
         start_vartad((Environment){ .fd_limit = 68 });
         assert_number("DescriptorBudget", 4);
@@ -301,7 +306,7 @@ START_TEST(test_flood) {
         until_number("Beats", 1);
         child_tell(&good, 'x');
         child_wait_zombie(&good);
-        until_number("Exits", 1);
+        until_number("Exits", !vartad_is_wrapped());
         ck_assert_uint_gt(bus_get_number(bus, "AuthFailures"), before);
         ck_assert_int_eq(bus_reload(bus), 0);
         ck_assert_int_eq(program_end(&vartad, SIGTERM), 0);
