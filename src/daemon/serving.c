@@ -80,10 +80,9 @@ static bool serve_refusal(void *userdata, size_t i, const char **ret_name, uint6
 
 static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit *ret) {
         static const char *const states[_RECOVERY_UNIT_STATE_MAX] = {
-                [UNIT_STATE_STALLED] = BUS_UNIT_STALLED,
-                [UNIT_STATE_RECOVERING] = BUS_UNIT_RECOVERING,
-                [UNIT_STATE_BACKOFF] = BUS_UNIT_BACKOFF,
-                [UNIT_STATE_GAVE_UP] = BUS_UNIT_GAVE_UP,
+                [UNIT_STATE_STALLED] = BUS_UNIT_STALLED, [UNIT_STATE_RECOVERING] = BUS_UNIT_RECOVERING,
+                [UNIT_STATE_BACKOFF] = BUS_UNIT_BACKOFF, [UNIT_STATE_GAVE_UP] = BUS_UNIT_GAVE_UP,
+                [UNIT_STATE_PAUSED] = BUS_UNIT_PAUSED,
         };
         Manager *m = userdata;
         RecoveryUnitView view;
