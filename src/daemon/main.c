@@ -2,6 +2,8 @@
 
 /* vartad: the observer. */
 
+#include <signal.h>
+
 #include "daemon/manager.h"
 #include "util/log.h"
 
@@ -19,6 +21,8 @@ int main(int argc, char *argv[]) {
         if (r == 0)
                 return EXIT_SUCCESS;
 
+        /* Whoever reads our standard error may leave; that is no reason to. */
+        (void) signal(SIGPIPE, SIG_IGN);
         log_open("vartad");
         log_set_max_level(options.log_level);
         r = manager_new(&options, &m);

@@ -52,6 +52,7 @@ struct Manager {
         sd_event_source *timer;
         sd_event_source *stalls;
         sd_event_source *log;
+        sd_event_source *log_retry;
         sd_event_source *status;
         sd_event_source *signals[3];
 };

@@ -314,6 +314,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->timer);
         sd_event_source_disable_unref(m->stalls);
         sd_event_source_disable_unref(m->log);
+        sd_event_source_disable_unref(m->log_retry);
         sd_event_source_disable_unref(m->status);
         sd_event_unref(m->event);
         free(m->capabilities);
@@ -322,11 +323,13 @@ Manager *manager_free(Manager *m) {
 }
 
 int manager_run(Manager *m) {
-        int r;
+        int r, code;
 
+        manager_watch_log(m); /* what was logged so far may wait, too */
         (void) sd_notify(false, "READY=1\nSTATUS=Observing 0 agents");
         r = sd_event_loop(m->event);
-        if (r < 0)
+        /* Who asked the loop to end has said why; here the loop itself failed. */
+        if (r < 0 && sd_event_get_exit_code(m->event, &code) < 0)
                 log_error_errno(r, "Stopping");
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

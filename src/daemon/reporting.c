@@ -18,6 +18,9 @@
 #include "util/log.h"
 #include "util/parse.h"
 
+/* Until a journal that is not there is asked again. */
+#define LOG_RETRY_USEC (1 * USEC_PER_SEC)
+
 #define FIELDS_MAX  16U
 #define NUMBER_SIZE sizeof("18446744073709551615")
 
@@ -167,9 +170,11 @@ static bool pass_storm(Manager *m, const Event *e) {
         bool tell;
 
         tell = storm_count(&m->storms.rejects[e->reject], e->now, &suppressed);
-        if (suppressed > 0)
+        if (suppressed > 0) {
                 log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
                             reject_class_to_string(e->reject));
+                bus_signal_storm_summary(m->server, reject_class_to_string(e->reject), suppressed, STORM_WINDOW);
+        }
         return tell;
 }
 
@@ -258,6 +263,13 @@ static void journal_record(const RecoveryRecord *r) {
         log_struct(level, kinds[r->kind].message_id, f.fields, f.n, "%s", r->sentence);
 }
 
+static void signal_gave_up(Manager *m, const char *unit) {
+        UnitPolicy policy;
+
+        config_unit_policy(m->config, unit, &policy);
+        bus_signal_gave_up(m->server, unit, policy.restart_limit.count, policy.restart_limit.span);
+}
+
 void manager_on_record(void *userdata, const RecoveryRecord *r) {
         Manager *m = userdata;
         BusRecovery signal = {
@@ -268,7 +280,6 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
                 .reason = r->reason,
                 .invocation = r->invocation,
         };
-        UnitPolicy policy;
 
         if (!r->announce || m->stopping)
                 return;
@@ -285,18 +296,46 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
                 bus_signal_recovery_refused(m->server, &signal);
                 break;
         case RECORD_GAVE_UP:
-                config_unit_policy(m->config, r->unit, &policy);
-                bus_signal_gave_up(m->server, r->unit, policy.restart_limit.count,
-                                   policy.restart_limit.span);
+                signal_gave_up(m, r->unit);
+                manager_status_changed(m);
                 break;
         default:
                 break;
         }
 }
 
+static int on_log_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        manager_watch_log(userdata);
+        return 0;
+}
+
+/* Nobody is at the journal's socket, and an unconnected one is always writable: waiting for that would be a busy loop. */
+static int retry_log_later(Manager *m) {
+        int r;
+
+        if (m->log_retry) {
+                r = sd_event_source_set_time_relative(m->log_retry, LOG_RETRY_USEC);
+                if (r < 0)
+                        return r;
+                return sd_event_source_set_enabled(m->log_retry, SD_EVENT_ONESHOT);
+        }
+        r = sd_event_add_time_relative(m->event, &m->log_retry, CLOCK_MONOTONIC, LOG_RETRY_USEC, 0,
+                                       on_log_retry, m);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(m->log_retry, "journal-retry");
+        return sd_event_source_set_priority(m->log_retry, PRIORITY_IDLE);
+}
+
 static int on_log_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        log_flush();
-        return sd_event_source_set_enabled(source, log_pending() ? SD_EVENT_ON : SD_EVENT_OFF);
+        int r;
+
+        r = log_flush();
+        if (r == -EAGAIN)
+                return 0;
+        if (r == -ENOTCONN)
+                (void) retry_log_later(userdata); /* where even that fails, the next record tries again */
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 void manager_watch_log(Manager *m) {

@@ -7,9 +7,11 @@
  * serves equals in the order in which they became ready, so a flooded listener delays another by one batch at most.
  *
  * Beats are read before exits and stalls are judged, so ingress stands above them. But sd-event serves only the
- * highest priority that is pending, and a flood is always pending: after four full batches in a row ingress steps
- * below everything else until the others had four turns, or nothing else wanted one. A batch that empties its queue
- * is no flood and changes nothing.
+ * highest priority that is pending, and a flood is always pending: after four turns in a row ingress steps below
+ * everything else until the others had four turns, or nothing else wanted one. Whether the batches were full does not
+ * matter: a queue of ten that is filled again at once, or one datagram at a time without end, would shut out the others
+ * as well as a long queue does. It costs no system call, and beats lose nothing by it: whoever judges silence or an exit
+ * drains the queues first.
  *
  * One clock reading per batch. Buffers are taken at start; a datagram costs no allocation and, at full batches, a
  * sixty-fourth of a system call.
@@ -46,7 +48,7 @@ struct Ingress {
         void *userdata;
         IngressPriorities priorities;
 
-        uint64_t last_iteration; /* of the loop, in which a full batch was read */
+        uint64_t last_iteration; /* of the loop, in which we had the turn */
         unsigned consecutive;
         unsigned turns_left; /* of others, while yielding; 0: not yielding */
 
@@ -207,7 +209,6 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         Source *s = userdata;
         Ingress *i = s->ingress;
         uint64_t iteration = 0;
-        size_t n;
         int r;
 
         if (i->turns_left > 0) { /* nobody else wanted the turn */
@@ -216,10 +217,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
                         return r;
         }
 
-        n = read_batch(i, &s->listener);
+        (void) read_batch(i, &s->listener);
         i->hooks.settled(i->userdata);
-        if (n < INGRESS_BATCH)
-                return 0;
 
         (void) sd_event_get_iteration(i->event, &iteration);
         i->consecutive = iteration == i->last_iteration + 1 ? i->consecutive + 1 : 1;

@@ -29,11 +29,11 @@ typedef struct IngressHooks {
 
 typedef struct IngressPriorities {
         int64_t normal;   /* above whatever judges silence and exits */
-        int64_t yielding; /* below everything else, for a round after IngressTurns consecutive batches */
+        int64_t yielding; /* below everything else, for a round after INGRESS_TURNS turns in a row */
 } IngressPriorities;
 
-/* Consecutive full batches before everything else that waits gets its turn, and how many turns of others that is at
- * most: a bus call, a signal and the timer are then each served within two rounds, that is eight batches. */
+/* Turns in a row, each of one batch, before everything else that waits gets its turn, and how many turns of others that
+ * is at most: a bus call, a signal and the timer are then each served within two rounds, that is eight batches. */
 #define INGRESS_TURNS 4U
 
 /* Returns 0, -ENOMEM. */

@@ -5,15 +5,20 @@
  * records are written to journald's socket without waiting. The protocol is public (systemd's
  * docs/JOURNAL_NATIVE_PROTOCOL.md): one datagram a record, one field a line, and a length in front of values that hold
  * line breaks.
+ *
+ * Standard error, the other way out, is as likely to be a pipe that nobody reads any more. It is asked first whether it
+ * takes a line: a pipe that says yes takes up to PIPE_BUF bytes at once, and a line is shorter.
  */
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "util/fd.h"
@@ -24,6 +29,8 @@
 /* A record with all of recovery's fields is about 1.5 KiB. */
 #define RECORD_MAX 8192U
 #define LINE_SIZE  2048U
+
+static_assert(LINE_SIZE < PIPE_BUF, "a pipe takes a line whole");
 
 /* What waits for a stuck journald: some 200 incidents. Beyond, they are counted. */
 #define RING_SIZE (256U * 1024U)
@@ -85,26 +92,25 @@ static bool stderr_is_journal(void) {
         return errno == 0 && *end == 0 && dev == st.st_dev && ino == st.st_ino;
 }
 
-static int journal_connect(void) {
+static int journal_connect(int fd) {
         static const struct sockaddr_un sa = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
-        _cleanup_close_ int fd = -1;
 
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return negative_errno();
-        if (connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) < 0)
-                return negative_errno();
-        return TAKE_FD(fd);
+        return connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) < 0 ? negative_errno() : 0;
 }
 
 void log_open(const char *identifier) {
+        _cleanup_close_ int fd = -1;
+
         the_log.identifier = identifier;
-        if (stderr_is_journal())
-                the_log.fd = journal_connect();
+        if (!stderr_is_journal())
+                return;
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd >= 0 && journal_connect(fd) >= 0)
+                the_log.fd = TAKE_FD(fd);
 }
 
 void log_close(void) {
-        log_flush();
+        (void) log_flush();
         the_log.fd = safe_close(the_log.fd);
 }
 
@@ -154,40 +160,42 @@ static void ring_push(const Record *r) {
         ring_copy_in(r->data, r->size);
 }
 
-/* Sends one record. Returns 0, -EAGAIN when it should wait, or what else went wrong. */
+/* Sends one record. Returns 0; -EAGAIN or -ENOTCONN when it should wait, as log_flush() says; or what else went
+ * wrong. */
 static int journal_send(const void *data, size_t size) {
         for (unsigned attempt = 0;; attempt++) {
-                int fd;
-
                 if (send(the_log.fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
                         return 0;
                 if (errno == EINTR)
                         continue;
                 if (errno == ENOBUFS)
                         return -EAGAIN;
-                /* journald was replaced: its new socket, once. */
-                if (attempt > 0 || (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET))
+                if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET)
                         return negative_errno();
-                fd = journal_connect();
-                if (fd < 0)
-                        return -EAGAIN;
-                (void) dup3(fd, the_log.fd, O_CLOEXEC); /* the number stays: an event source may hold it */
-                (void) safe_close(fd);
+                /* journald was replaced: the same socket, which an event source may hold, is connected to the new
+                 * one, once. */
+                if (attempt > 0 || journal_connect(the_log.fd) < 0)
+                        return -ENOTCONN;
         }
 }
 
-void log_flush(void) {
+int log_flush(void) {
         while (the_log.fd >= 0 && the_log.used > 0) {
                 Record record;
                 uint32_t size;
+                int r;
 
                 ring_copy_out(&size, 0, sizeof(size));
                 ring_copy_out(record.data, sizeof(size), size);
-                if (journal_send(record.data, size) == -EAGAIN)
-                        return;
+                r = journal_send(record.data, size);
+                if (r == -EAGAIN || r == -ENOTCONN)
+                        return r;
+                if (r < 0)
+                        the_log.dropped++;
                 the_log.head = (the_log.head + sizeof(size) + size) % RING_SIZE;
                 the_log.used -= sizeof(size) + size;
         }
+        return 0;
 }
 
 static void to_journal(int level, const char *message_id, const LogField *fields, size_t n_fields,
@@ -210,15 +218,31 @@ static void to_journal(int level, const char *message_id, const LogField *fields
                 return;
         }
 
-        log_flush();
+        (void) log_flush();
         if (the_log.used > 0) {
                 ring_push(&record); /* order is kept */
                 return;
         }
         r = journal_send(record.data, record.size);
-        if (r == -EAGAIN)
+        if (r == -EAGAIN || r == -ENOTCONN)
                 ring_push(&record);
         else if (r < 0)
+                the_log.dropped++;
+}
+
+static void to_stderr(const char *message) {
+        struct iovec line[] = {
+                { .iov_base = (char *) message, .iov_len = strlen(message) },
+                { .iov_base = (char *) "\n", .iov_len = 1 },
+        };
+        struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+        ssize_t n = -1;
+
+        if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT))
+                do
+                        n = writev(STDERR_FILENO, line, ELEMENTSOF(line));
+                while (n < 0 && errno == EINTR);
+        if (n < 0)
                 the_log.dropped++;
 }
 
@@ -229,7 +253,7 @@ static void dispatch(int level, const char *message_id, const LogField *fields, 
         if (the_log.fd >= 0)
                 to_journal(level, message_id, fields, n_fields, message);
         else
-                (void) fprintf(stderr, "%s\n", message);
+                to_stderr(message);
         errno = saved;
 }
 

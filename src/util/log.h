@@ -6,7 +6,8 @@
  *
  * To the journal by its native datagram protocol when standard error is a journal stream (systemd.exec(5),
  * JOURNAL_STREAM), else to standard error as lines. A journal that does not take a record now gets it later from a
- * ring of fixed size; when that is full, records are counted and dropped.
+ * ring of fixed size; when that is full, records are counted and dropped. Lines that standard error does not take now
+ * are dropped at once.
  *
  * One process-wide log; one thread. The levels are those of syslog(3).
  */
@@ -47,10 +48,14 @@ int log_full_errno(int level, int error, const char *format, ...) _printf_(3, 4)
 #define log_error_errno(e, ...)   log_full_errno(LOG_ERR, e, __VA_ARGS__)
 #define log_warning_errno(e, ...) log_full_errno(LOG_WARNING, e, __VA_ARGS__)
 
-/* Records wait: call log_flush() when log_fd() is writable. log_fd() is -1 when nothing ever waits. */
+/* Records wait: call log_flush() when log_fd() is writable. log_fd() is -1 when nothing ever waits, and stays the same
+ * descriptor of the same socket from log_open() to log_close(), even when journald is replaced. */
 bool log_pending(void) _pure_;
 int log_fd(void) _pure_;
-void log_flush(void);
 
-/* Records lost since start: the ring was full, or one did not fit. */
+/* Writes what waits. Returns 0 when nothing is left; -EAGAIN when log_fd() has to be writable first; -ENOTCONN when
+ * nobody is at the journal's socket: log_fd() says nothing of when to try again, a second later is soon enough. */
+int log_flush(void);
+
+/* Records lost since start: the ring was full, one did not fit, the journal refused it, or standard error was full. */
 uint64_t log_dropped(void) _pure_;
