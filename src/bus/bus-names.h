@@ -17,6 +17,8 @@
 #define BUS_ERROR_NO_SUCH_AGENT         BUS_ERROR_PREFIX "NoSuchAgent"
 #define BUS_ERROR_ACCESS_DENIED         BUS_ERROR_PREFIX "AccessDenied"
 #define BUS_ERROR_CONFIGURATION_REFUSED BUS_ERROR_PREFIX "ConfigurationRefused"
+#define BUS_ERROR_INVALID_ARGUMENT      BUS_ERROR_PREFIX "InvalidArgument"
+#define BUS_ERROR_NOTHING_HELD          BUS_ERROR_PREFIX "NothingHeld"
 #define BUS_ERROR_BUSY                  BUS_ERROR_PREFIX "Busy"
 
 /* The most rows that one answer holds: about 100 KiB with usual unit names, and never near 4 MiB. */

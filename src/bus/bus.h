@@ -94,6 +94,14 @@ typedef struct BusHooks {
         int (*reset_agent)(void *userdata, uint64_t id);
         int (*forget_agent)(void *userdata, uint64_t id);
 
+        /* Recovery by hand. `what`: a unit, a glob, "pid:N", "" for all; for resume "brake", too; span 0: until
+         * resumed. Return 0, -EINVAL for any other `what`; pause: -E2BIG for too long a reason, -ESRCH for no such
+         * process, -ENOSPC; resume: -ENOENT when nothing was held; recover: -ENOENT when no stall of the unit
+         * stands, -EBUSY when it is being recovered. */
+        int (*pause)(void *userdata, const char *what, nsec_t span, const char *reason);
+        int (*resume)(void *userdata, const char *what);
+        int (*recover)(void *userdata, const char *unit);
+
         /* How the request for the bus name ended: 0, we own it; -EEXIST, another observer does; -EPERM, the bus
          * policy does not let us; other negative errno. May detach. */
         void (*name_acquired)(void *userdata, int error);

@@ -124,6 +124,18 @@ static int serve_forget(void *userdata, uint64_t id) {
         return observer_forget_agent(m->observer, id, manager_now(m));
 }
 
+static int serve_pause(void *userdata, const char *what, nsec_t span, const char *reason) {
+        return recovery_pause(((Manager *) userdata)->recovery, what, span, reason);
+}
+
+static int serve_resume(void *userdata, const char *what) {
+        return recovery_resume(((Manager *) userdata)->recovery, what);
+}
+
+static int serve_recover(void *userdata, const char *unit) {
+        return recovery_recover(((Manager *) userdata)->recovery, unit);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -138,6 +150,9 @@ const BusHooks manager_bus_hooks = {
         .reload = serve_reload,
         .reset_agent = serve_reset,
         .forget_agent = serve_forget,
+        .pause = serve_pause,
+        .resume = serve_resume,
+        .recover = serve_recover,
         .name_acquired = manager_name_acquired,
         .disconnected = manager_clients_lost,
 };

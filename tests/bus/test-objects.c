@@ -181,7 +181,7 @@ START_TEST(test_no_such_property) {
                                           "State", "s", "paused"),
                              SD_BUS_ERROR_PROPERTY_READ_ONLY);
         fixture_assert_error(fixture_ask(&f, "ListAgents", "s", "all"), SD_BUS_ERROR_INVALID_ARGS);
-        fixture_assert_error(fixture_ask(&f, "Recover", "s", "worker.service"), SD_BUS_ERROR_UNKNOWN_METHOD);
+        fixture_assert_error(fixture_ask(&f, "Undo", "s", "worker.service"), SD_BUS_ERROR_UNKNOWN_METHOD);
         fixture_done(&f);
 }
 END_TEST

@@ -156,9 +156,13 @@ static FakeUnit *given_up(Stage *s) {
         s->w.policy.restart_limit = (Rate){ 1, 10 * NSEC_PER_MINUTE };
         s->w.policy.restart_backoff = (SpanRange){ S, S };
         a = stage_stalled(s, U, FAKE_DONE);
+        world_wait(&s->w, 1);
+        world_settle(&s->w);
         u = &s->f.units[0];
         stage_beats_anew(s, a, u);
+        world_wait(&s->w, 2);
         world_stall(&s->w, &s->w.agents[0]);
+        world_wait(&s->w, 4);
         world_settle(&s->w);
         return u;
 }
