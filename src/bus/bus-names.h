@@ -32,6 +32,10 @@
 #define BUS_AGENT_ROW "tusssbttutus"
 /* One row of ListUnits(): name, mode, state, agents, stalled, restarts, last outcome, back-off until. */
 #define BUS_UNIT_ROW "sssuutst"
+/* One row of History(): when (us of CLOCK_REALTIME), kind, unit, pid, reason, attempt, sentence. */
+#define BUS_HISTORY_ROW "tssusus"
+/* The most rows of History(); recovery keeps no more. */
+#define BUS_HISTORY_MAX 1024U
 /* One row of Listeners: name, transport, address, receive buffer, datagrams. */
 #define BUS_LISTENER_ROW "sssut"
 

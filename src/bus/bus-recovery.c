@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Recovery by hand, over the bus: pause, resume, recover. What may be asked for is recovery's business; here its
+ * Recovery over the bus: its past, and by hand: pause, resume, recover. What may be asked for is recovery's business; here its
  * answers become errors with a sentence that says what to do.
  */
 
@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "bus/bus-internal.h"
+#include "util/unit-name.h"
 
 /* What was asked for is quoted, and a caller may ask for a megabyte. */
 #define QUOTED_MAX "%.100s"
@@ -108,4 +109,52 @@ int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return bus_access_check(userdata, m, recover_unit, error);
+}
+
+/* ---- The past --------------------------------------------------------------------------------------------- */
+
+static int append_past(sd_bus_message *reply, const BusPast *p) {
+        return sd_bus_message_append(reply, "(" BUS_HISTORY_ROW ")", p->wall, p->kind, p->unit, p->pid,
+                                     p->reason, p->attempt, p->sentence);
+}
+
+int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        BusServer *s = userdata;
+        uint32_t max, rows = 0;
+        const char *glob;
+        BusPast past;
+        int r;
+
+        r = sd_bus_message_read(m, "su", &glob, &max);
+        if (r < 0)
+                return r;
+        if (glob[0] != '\0' && !unit_glob_is_valid(glob))
+                return sd_bus_error_setf(error, BUS_ERROR_INVALID_ARGUMENT,
+                                         "\"" QUOTED_MAX
+                                         "\" is neither a unit, nor a glob over units, nor empty.",
+                                         glob);
+
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(reply, 'a', "(" BUS_HISTORY_ROW ")");
+        if (r < 0)
+                return r;
+
+        if (max == 0 || max > BUS_HISTORY_MAX)
+                max = BUS_HISTORY_MAX;
+        for (size_t i = 0; rows < max && s->hooks->past(s->userdata, i, &past); i++) {
+                if (glob[0] != '\0' && !unit_glob_match(glob, past.unit))
+                        continue;
+                r = append_past(reply, &past);
+                if (r < 0)
+                        return r;
+                rows++;
+        }
+
+        r = sd_bus_message_close_container(reply);
+        if (r < 0)
+                return r;
+        return sd_bus_message_send(reply);
 }

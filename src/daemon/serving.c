@@ -124,6 +124,24 @@ static int serve_forget(void *userdata, uint64_t id) {
         return observer_forget_agent(m->observer, id, manager_now(m));
 }
 
+static bool serve_past(void *userdata, size_t i, BusPast *ret) {
+        const RecoveryPast *p;
+
+        p = i > UINT32_MAX ? NULL : recovery_history_at(((Manager *) userdata)->recovery, (uint32_t) i);
+        if (!p)
+                return false;
+        *ret = (BusPast){
+                .wall = p->wall,
+                .kind = recovery_record_kind_to_string(p->kind),
+                .unit = p->unit,
+                .reason = p->reason,
+                .sentence = p->sentence,
+                .pid = p->pid,
+                .attempt = p->attempt,
+        };
+        return true;
+}
+
 static int serve_pause(void *userdata, const char *what, nsec_t span, const char *reason) {
         return recovery_pause(((Manager *) userdata)->recovery, what, span, reason);
 }
@@ -150,6 +168,7 @@ const BusHooks manager_bus_hooks = {
         .reload = serve_reload,
         .reset_agent = serve_reset,
         .forget_agent = serve_forget,
+        .past = serve_past,
         .pause = serve_pause,
         .resume = serve_resume,
         .recover = serve_recover,

@@ -95,6 +95,7 @@ struct Recovery {
         Brake brake;
         bool braked; /* it was said that the brake holds */
         Host host;
+        History history;
         nsec_t started; /* of the observer, as far as recovery can tell */
         nsec_t jumped;  /* the last jump of the clock; 0: none */
         nsec_t armed;   /* what the timer is set to; NSEC_INFINITY: nothing */

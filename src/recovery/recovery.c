@@ -425,6 +425,12 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
 
 /* ---- Reading ---------------------------------------------------------------------------------------------- */
 
+const RecoveryPast *recovery_history_at(const Recovery *r, uint32_t i) {
+        assert(r);
+
+        return history_at(&r->history, i);
+}
+
 const RecoveryCounters *recovery_counters(const Recovery *r) {
         assert(r);
 

@@ -18,6 +18,7 @@
 
 #include "config/config.h"
 #include "core/types.h"
+#include "recovery/history.h"
 #include "recovery/names.h"
 #include "recovery/pauses.h"
 
@@ -153,6 +154,9 @@ int recovery_recover(Recovery *r, const char *unit);
 const Pause *recovery_pause_at(const Recovery *r, uint32_t i);
 /* Until when the storm brake holds; 0: it does not. */
 nsec_t recovery_brake_until(Recovery *r);
+
+/* The decisions of the last time, the newest first: i from 0; NULL when there are not so many. */
+const RecoveryPast *recovery_history_at(const Recovery *r, uint32_t i);
 
 /* Counted per name from the start: refusals decided (once per change of a stall's reason), outcomes, actions. */
 typedef struct RecoveryCounters {

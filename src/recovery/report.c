@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "recovery/recovery-private.h"
 #include "util/parse.h"
@@ -71,6 +72,20 @@ static void add_again(Recovery *r, RecoveryAgain again, nsec_t at, nsec_t now) {
                 add(r, "%s", sentences[again]);
 }
 
+static void remember(Recovery *r, const RecoveryRecord *record) {
+        RecoveryPast *p = history_add(&r->history);
+        struct timespec ts = {};
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        p->wall = (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+        p->kind = record->kind;
+        p->pid = record->pid;
+        p->attempt = record->attempt;
+        (void) snprintf(p->unit, sizeof(p->unit), "%s", record->unit);
+        (void) snprintf(p->reason, sizeof(p->reason), "%s", record->reason);
+        (void) snprintf(p->sentence, sizeof(p->sentence), "%s", record->sentence);
+}
+
 static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
         record->agent = agent->id;
         record->pid = agent->pid;
@@ -81,6 +96,8 @@ static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
         record->sentence = r->sentence;
         if (!record->job)
                 record->job = "";
+        if (record->announce)
+                remember(r, record);
         r->hooks.record(r->userdata, record);
 }
 

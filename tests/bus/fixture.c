@@ -105,6 +105,17 @@ static int hook_forget_agent(void *userdata, uint64_t id) {
         return observer_forget_agent(f->observer, id, f->now);
 }
 
+static bool hook_past(void *userdata, size_t i, BusPast *ret) {
+        static const char *const units[] = { "a.service", "b.service", "" };
+
+        if (i >= ELEMENTSOF(units))
+                return false;
+        *ret = (BusPast){
+                .wall = 7, .kind = "refused", .unit = units[i], .reason = "backoff", .sentence = "Why."
+        };
+        return true;
+}
+
 /* What a test asks to be answered, and what was asked. */
 static int hook_pause(void *userdata, const char *what, nsec_t span, const char *reason) {
         Fixture *f = userdata;
@@ -152,6 +163,7 @@ const BusHooks fixture_hooks = {
         .reload = hook_reload,
         .reset_agent = hook_reset_agent,
         .forget_agent = hook_forget_agent,
+        .past = hook_past,
         .pause = hook_pause,
         .resume = hook_resume,
         .recover = hook_recover,
