@@ -59,7 +59,7 @@ build() {
                         { cat "$log_dir/$name-setup.log"; die "meson setup failed"; }
         fi
         meson compile -C "$build_root/$name" >"$log_dir/$name-compile.log" 2>&1 ||
-                { grep -E 'error|warning|FAILED' "$log_dir/$name-compile.log" | head -n 40; die "build $name failed, see $log_dir/$name-compile.log"; }
+                { grep -E '(error|warning):|^FAILED' "$log_dir/$name-compile.log" | head -n 40; die "build $name failed, see $log_dir/$name-compile.log"; }
 }
 
 mkdir -p "$build_root/logs"

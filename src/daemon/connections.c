@@ -115,6 +115,14 @@ static int retry_later(Manager *m, Connection *c, sd_event_time_handler_t handle
         return sd_event_source_set_enabled(c->retry, SD_EVENT_ONESHOT);
 }
 
+/* A connection is tried again and again; what is wrong with it is said once. */
+static bool is_news(Connection *c, int error) {
+        bool news = c->error != error;
+
+        c->error = error;
+        return news;
+}
+
 static int start_clients(Manager *m) {
         int r;
 
@@ -122,12 +130,17 @@ static int start_clients(Manager *m) {
         r = open_bus(m, m->clients.description, PRIORITY_CLIENT_BUS, &m->clients.bus);
         if (r >= 0)
                 r = bus_server_attach(m->server, m->clients.bus);
-        if (r < 0) {
-                log_warning_errno(r, "Cannot connect to the bus, trying again");
+        if (r >= 0)
+                return 0;
+        if (is_news(&m->clients, r)) {
+                if (r == -ENOMEDIUM)
+                        log_warning("No bus: DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR are not set");
+                else
+                        log_warning_errno(r, "Cannot connect to the bus, trying again");
                 manager_watch_log(m);
-                return retry_later(m, &m->clients, on_retry_clients);
         }
-        return 0;
+        /* The environment does not change any more. */
+        return r == -ENOMEDIUM ? 0 : retry_later(m, &m->clients, on_retry_clients);
 }
 
 /* sd-bus is in the middle of a dispatch when it tells of the end: the connection is let go, and another is made
@@ -137,7 +150,8 @@ void manager_clients_lost(void *userdata) {
 
         if (m->stopping)
                 return;
-        log_warning("The bus went away: clients are not served until it is back");
+        if (is_news(&m->clients, -ECONNRESET))
+                log_warning("The bus went away: clients are not served until it is back");
         manager_watch_log(m);
         (void) retry_later(m, &m->clients, on_retry_clients);
 }
@@ -164,22 +178,19 @@ static int start_systemd(Manager *m) {
                                               NULL, m);
         if (r >= 0)
                 r = recovery_attach_bus(m->recovery, m->systemd.bus);
+        if (r == -ENOMEDIUM)
+                return 0; /* as for clients, who say so */
         if (r < 0) {
-                log_warning_errno(r, "Cannot connect to systemd's bus, trying again");
+                if (is_news(&m->systemd, r))
+                        log_warning_errno(r, "Cannot connect to systemd's bus, trying again");
                 manager_watch_log(m);
                 return retry_later(m, &m->systemd, on_retry_systemd);
         }
+        m->systemd.error = 0;
         return 0;
 }
 
-void manager_name_acquired(void *userdata, int error) {
-        Manager *m = userdata;
-
-        if (error == 0) {
-                m->had_name = true;
-                log_debug("Owning " BUS_NAME " on the bus");
-                return;
-        }
+static void explain_no_name(int error) {
         if (error == -EEXIST)
                 log_error("The name " BUS_NAME
                           " is taken: another observer serves this bus; stop it first, or use "
@@ -189,6 +200,19 @@ void manager_name_acquired(void *userdata, int error) {
                           ": run as user varta, or use --user");
         else
                 log_error_errno(error, "Cannot own " BUS_NAME " on the bus");
+}
+
+void manager_name_acquired(void *userdata, int error) {
+        Manager *m = userdata;
+
+        if (error == 0) {
+                m->had_name = true;
+                m->clients.error = 0;
+                log_debug("Owning " BUS_NAME " on the bus");
+                return;
+        }
+        if (is_news(&m->clients, error))
+                explain_no_name(error);
         manager_watch_log(m);
 
         /* Two observers on one host would both restart units. Once we had the name, a lost race is no reason to stop

@@ -22,6 +22,7 @@ typedef struct Connection {
         sd_bus *bus;
         sd_event_source *retry;
         const char *description;
+        int error; /* what was last said to be wrong with it; 0: nothing */
 } Connection;
 
 struct Manager {

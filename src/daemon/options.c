@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -14,7 +15,7 @@
 #include "varta-build.h"
 
 enum {
-        ARG_VERSION = 0x100,
+        ARG_VERSION = 0x100, /* above every character */
         ARG_USER,
         ARG_LISTEN,
         ARG_CONFIG,
@@ -30,6 +31,11 @@ static const struct option long_options[] = {
         { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
         {},
 };
+
+#define LISTEN_ALLOWED  "unix:/ABSOLUTE/PATH, unix:@ABSTRACT-NAME"
+#define CONFIG_ALLOWED  "the path of a file"
+#define LEVELS_ALLOWED  "emerg, alert, crit, err, warning, notice, info, debug"
+#define OPTIONS_ALLOWED "--help, --version, --user, --listen=ADDRESS, --config=FILE, --log-level=LEVEL"
 
 static void help(void) {
         printf("vartad [OPTIONS...]\n\n"
@@ -62,9 +68,7 @@ static int parse_listen(Options *o, const char *address) {
 
         if (strncmp(address, "unix:", STRLEN("unix:")) != 0 || (path[0] != '/' && path[0] != '@') ||
             path[1] == 0) {
-                fprintf(stderr,
-                        "vartad: --listen=%s: not an address; allowed: unix:/ABSOLUTE/PATH, "
-                        "unix:@ABSTRACT-NAME\n",
+                fprintf(stderr, "vartad: --listen=%s: not an address; allowed: " LISTEN_ALLOWED "\n",
                         address);
                 return -EINVAL;
         }
@@ -94,7 +98,27 @@ static int parse_environment(Options *o) {
         return 0;
 }
 
-static int parse_option(Options *o, int c, const char *program) {
+/* The name of an option that getopt_long() knows. */
+static const char *long_name(int value) {
+        for (const struct option *o = long_options; o->name; o++)
+                if (o->val == value)
+                        return o->name;
+        return "?";
+}
+
+/* What getopt_long() made nothing of: an option that there is not, or one with a value that it does not take. */
+static int refuse_option(char *argv[]) {
+        if (optopt > UCHAR_MAX)
+                fprintf(stderr, "vartad: --%s takes no value\n", long_name(optopt));
+        else if (optopt > 0)
+                fprintf(stderr, "vartad: unknown option \"-%c\"; allowed: " OPTIONS_ALLOWED "\n", optopt);
+        else
+                fprintf(stderr, "vartad: unknown option \"%s\"; allowed: " OPTIONS_ALLOWED "\n",
+                        argv[optind - 1]);
+        return -EINVAL;
+}
+
+static int parse_option(Options *o, int c, char *argv[]) {
         switch (c) {
         case ARG_USER:
                 o->user = true;
@@ -102,15 +126,16 @@ static int parse_option(Options *o, int c, const char *program) {
         case ARG_LISTEN:
                 return parse_listen(o, optarg) < 0 ? -EINVAL : 1;
         case ARG_CONFIG:
+                if (!optarg[0]) {
+                        fprintf(stderr, "vartad: --config=: not a file; allowed: " CONFIG_ALLOWED "\n");
+                        return -EINVAL;
+                }
                 o->config = optarg;
                 return 1;
         case ARG_LOG_LEVEL:
                 o->log_level = parse_level(optarg);
                 if (o->log_level < 0) {
-                        fprintf(stderr,
-                                "vartad: --log-level=%s: not a level; allowed: emerg, alert, crit, err, "
-                                "warning, "
-                                "notice, info, debug\n",
+                        fprintf(stderr, "vartad: --log-level=%s: not a level; allowed: " LEVELS_ALLOWED "\n",
                                 optarg);
                         return -EINVAL;
                 }
@@ -121,9 +146,14 @@ static int parse_option(Options *o, int c, const char *program) {
         case ARG_VERSION:
                 printf("varta %s\n", VARTA_VERSION);
                 return 0;
-        default: /* getopt named the option; say where the others are */
-                fprintf(stderr, "Try '%s --help'.\n", program);
+        case ':':
+                fprintf(stderr, "vartad: --%s= needs a value; allowed: %s\n", long_name(optopt),
+                        optopt == ARG_LISTEN   ? LISTEN_ALLOWED
+                        : optopt == ARG_CONFIG ? CONFIG_ALLOWED
+                                               : LEVELS_ALLOWED);
                 return -EINVAL;
+        default:
+                return refuse_option(argv);
         }
 }
 
@@ -133,15 +163,17 @@ int options_parse(int argc, char *argv[], Options *ret) {
 
         assert(ret);
 
-        while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
-                r = parse_option(&o, c, argv[0]);
+        opterr = 0; /* we have more to say, in one line */
+        while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0) {
+                r = parse_option(&o, c, argv);
                 if (r <= 0)
                         return r;
         }
         if (optind < argc) {
                 fprintf(stderr,
-                        "vartad: unexpected argument \"%s\": vartad takes options only\nTry '%s --help'.\n",
-                        argv[optind], argv[0]);
+                        "vartad: unexpected argument \"%s\"; allowed are options only: " OPTIONS_ALLOWED
+                        "\n",
+                        argv[optind]);
                 return -EINVAL;
         }
         r = parse_environment(&o);

@@ -8,20 +8,10 @@
  * that would not have been without the sections in question.
  */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "config/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                                    \
-        do {                                                                                                \
-                if (!(condition)) {                                                                         \
-                        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);             \
-                        abort();                                                                            \
-                }                                                                                           \
-        } while (0)
+#include "fuzz.h"
 
 static void format_message(const ConfigMessage *message, void *userdata) {
         char buf[CONFIG_MESSAGE_MAX];

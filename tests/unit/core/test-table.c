@@ -266,6 +266,7 @@ START_TEST(test_classes) {
                 require(tracker_class(&t, 100 + i, 1) == i);
         /* The table is full: whoever comes now lives by the default. */
         require(tracker_class(&t, 5, 5) == 0);
+        require(t.header->classes == TRACKER_CLASSES_MAX);
         require(tracker_class(&t, 100 + 255, 1) == 255);
         tracker_done(&t);
 }

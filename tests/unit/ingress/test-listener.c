@@ -224,7 +224,7 @@ END_TEST
 
 START_TEST(test_live_stream) {
         const char *path = scratch_path(&scratch, "v.sock");
-        _cleanup_close_ int fd = foreign_socket(SOCK_STREAM, path);
+        _cleanup_close_ _unused_ int fd = foreign_socket(SOCK_STREAM, path);
         Listener l;
 
         ck_assert_int_eq(listener_bind(scratch_address(&scratch, "v.sock"), _FEATURE_ALL, &l), -EADDRINUSE);
