@@ -68,6 +68,12 @@ void bus_changes_done(BusServer *s);
 
 /* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
  * or an error sent. Returns as a method handler does: positive when the answer comes later. */
+/* bus-recovery.c: handlers of the observer's vtable. */
+int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_method_pause(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
 void bus_access_done(BusServer *s);
 

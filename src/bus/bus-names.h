@@ -17,6 +17,8 @@
 #define BUS_ERROR_NO_SUCH_AGENT         BUS_ERROR_PREFIX "NoSuchAgent"
 #define BUS_ERROR_ACCESS_DENIED         BUS_ERROR_PREFIX "AccessDenied"
 #define BUS_ERROR_CONFIGURATION_REFUSED BUS_ERROR_PREFIX "ConfigurationRefused"
+#define BUS_ERROR_INVALID_ARGUMENT      BUS_ERROR_PREFIX "InvalidArgument"
+#define BUS_ERROR_NOTHING_HELD          BUS_ERROR_PREFIX "NothingHeld"
 #define BUS_ERROR_BUSY                  BUS_ERROR_PREFIX "Busy"
 
 /* The most rows that one answer holds: about 100 KiB with usual unit names, and never near 4 MiB. */
@@ -30,6 +32,10 @@
 #define BUS_AGENT_ROW "tusssbttutus"
 /* One row of ListUnits(): name, mode, state, agents, stalled, restarts, last outcome, back-off until. */
 #define BUS_UNIT_ROW "sssuutst"
+/* One row of History(): when (us of CLOCK_REALTIME), kind, unit, pid, reason, attempt, sentence. */
+#define BUS_HISTORY_ROW "tssusus"
+/* The most rows of History(); recovery keeps no more. */
+#define BUS_HISTORY_MAX 1024U
 /* One row of Listeners: name, transport, address, receive buffer, datagrams. */
 #define BUS_LISTENER_ROW "sssut"
 

@@ -51,6 +51,13 @@ typedef struct BusUnit {
         usec_t backoff_until; /* CLOCK_MONOTONIC; 0: no back-off */
 } BusUnit;
 
+/* One row of History(). Strings are borrowed until the next hook is called. */
+typedef struct BusPast {
+        usec_t wall; /* CLOCK_REALTIME */
+        const char *kind, *unit, *reason, *sentence;
+        uint32_t pid, attempt;
+} BusPast;
+
 /*
  * What only the daemon knows. Every hook is there; all are called from the event loop, none may block, and none
  * may attach, detach or free the server, except where it says so.
@@ -93,6 +100,17 @@ typedef struct BusHooks {
         /* As observer_reset_agent() and observer_forget_agent(): 0, or -ENOENT. */
         int (*reset_agent)(void *userdata, uint64_t id);
         int (*forget_agent)(void *userdata, uint64_t id);
+
+        /* Recovery's decisions, the newest first, i from 0. Returns false when there are not so many. */
+        bool (*past)(void *userdata, size_t i, BusPast *ret);
+
+        /* Recovery by hand. `what`: a unit, a glob, "pid:N", "" for all; for resume "brake", too; span 0: until
+         * resumed. Return 0, -EINVAL for any other `what`; pause: -E2BIG for too long a reason, -ESRCH for no such
+         * process, -ENOSPC; resume: -ENOENT when nothing was held; recover: -ENOENT when no stall of the unit
+         * stands, -EBUSY when it is being recovered. */
+        int (*pause)(void *userdata, const char *what, nsec_t span, const char *reason);
+        int (*resume)(void *userdata, const char *what);
+        int (*recover)(void *userdata, const char *unit);
 
         /* How the request for the bus name ended: 0, we own it; -EEXIST, another observer does; -EPERM, the bus
          * policy does not let us; other negative errno. May detach. */

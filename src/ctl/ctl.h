@@ -52,6 +52,10 @@ typedef struct Options {
         const char *socket;  /* NULL: where the observer listens by default */
         bool from_stdin;
 
+        /* pause */
+        const char *span;   /* NULL: until resumed */
+        const char *reason; /* NULL: none */
+
         /* verify, cat-config */
         const char *root; /* NULL: / */
 } Options;
@@ -62,6 +66,7 @@ enum {
         VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --socket */
         VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --stdin */
         VERB_FILES = 1 << 3, /* --root */
+        VERB_PAUSE = 1 << 4, /* --for, --reason */
 };
 
 typedef struct Verb {
@@ -92,6 +97,9 @@ CtlExit verb_list(const Options *options, char **args, size_t n_args);
 CtlExit verb_units(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);
+CtlExit verb_pause(const Options *options, char **args, size_t n_args);
+CtlExit verb_resume(const Options *options, char **args, size_t n_args);
+CtlExit verb_recover(const Options *options, char **args, size_t n_args);
 CtlExit verb_reload(const Options *options, char **args, size_t n_args);
 CtlExit verb_verify(const Options *options, char **args, size_t n_args);
 CtlExit verb_cat_config(const Options *options, char **args, size_t n_args);

@@ -28,6 +28,8 @@ enum {
         ARG_NO_LEGEND,
         ARG_NO_ASK_PASSWORD,
         ARG_ROOT,
+        ARG_FOR,
+        ARG_REASON,
         ARG_STATUS,
         ARG_PAYLOAD,
         ARG_STDIN,
@@ -47,6 +49,8 @@ static const struct option long_options[] = {
         { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
         { "quiet", no_argument, NULL, 'q' },
         { "root", required_argument, NULL, ARG_ROOT },
+        { "for", required_argument, NULL, ARG_FOR },
+        { "reason", required_argument, NULL, ARG_REASON },
         { "status", required_argument, NULL, ARG_STATUS },
         { "payload", required_argument, NULL, ARG_PAYLOAD },
         { "stdin", no_argument, NULL, ARG_STDIN },
@@ -67,6 +71,8 @@ static const struct {
         { ARG_JSON, VERB_JSON },
         { 'j', VERB_JSON },
         { ARG_ROOT, VERB_FILES },
+        { ARG_FOR, VERB_PAUSE },
+        { ARG_REASON, VERB_PAUSE },
         { ARG_STATUS, VERB_BEAT },
         { ARG_PAYLOAD, VERB_BEAT },
         { ARG_STDIN, VERB_BEAT },
@@ -143,6 +149,33 @@ static void explain_option(char **argv, int c) {
                 ctl_error("Unknown option %s. See: varta-ctl --help", arg);
 }
 
+/* The options of single verbs. */
+static bool apply_verb_option(Options *o, int c) {
+        switch (c) {
+        case ARG_ROOT:
+                o->root = optarg;
+                break;
+        case ARG_FOR:
+                o->span = optarg;
+                break;
+        case ARG_REASON:
+                o->reason = optarg;
+                break;
+        case ARG_STATUS:
+                o->status = optarg;
+                break;
+        case ARG_PAYLOAD:
+                o->payload = optarg;
+                break;
+        case ARG_STDIN:
+                o->from_stdin = true;
+                break;
+        default:
+                return false;
+        }
+        return true;
+}
+
 /* One option into its place. Returns false after saying what is wrong with it. */
 static bool apply_option(Options *o, Given *given, int c) {
         switch (c) {
@@ -187,20 +220,8 @@ static bool apply_option(Options *o, Given *given, int c) {
         case 'q':
                 o->quiet = true;
                 break;
-        case ARG_ROOT:
-                o->root = optarg;
-                break;
-        case ARG_STATUS:
-                o->status = optarg;
-                break;
-        case ARG_PAYLOAD:
-                o->payload = optarg;
-                break;
-        case ARG_STDIN:
-                o->from_stdin = true;
-                break;
         default:
-                return false;
+                return apply_verb_option(o, c);
         }
         return true;
 }

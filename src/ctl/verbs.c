@@ -18,6 +18,11 @@ const Verb ctl_verbs[] = {
           verb_units },
         { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
         { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
+        { "pause", "[UNIT|pid:N]", "Hold recovery back, of something or everything", 0, 1,
+          VERB_BUS | VERB_PAUSE, verb_pause },
+        { "resume", "[UNIT|brake]", "Let recovery go on, or release the storm brake", 0, 1, VERB_BUS,
+          verb_resume },
+        { "recover", "UNIT", "Recover a stalled unit now", 1, 1, VERB_BUS, verb_recover },
         { "reload", "", "Have the observer read its configuration again", 0, 0, VERB_BUS, verb_reload },
         { "verify", "[FILE]", "Check the configuration, or one file of it", 0, 1, VERB_FILES | VERB_JSON,
           verb_verify },
@@ -71,6 +76,8 @@ void ctl_help(void) {
                      "     --no-ask-password    Do not ask for a password\n"
                      "  -q --quiet              Leave out remarks\n"
                      "     --root=PATH          verify, cat-config: look below this directory\n"
+                     "     --for=SPAN           pause: for so long, such as 2h\n"
+                     "     --reason=TEXT        pause: why\n"
                      "     --status=STATUS      beat: ok, degraded or critical\n"
                      "     --payload=NUMBER     beat: a number of your choice, 0 to 4294967295\n"
                      "     --stdin              beat: once for every line of standard input\n"

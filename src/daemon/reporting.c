@@ -236,6 +236,12 @@ static void journal_record(const RecoveryRecord *r) {
                 [RECORD_STARTED] = { MESSAGE_RECOVERY_STARTED_ID, LOG_NOTICE },
                 [RECORD_FINISHED] = { MESSAGE_RECOVERY_FINISHED_ID, LOG_NOTICE },
                 [RECORD_GAVE_UP] = { MESSAGE_GAVE_UP_ID, LOG_ERR },
+                [RECORD_LEFT_GAVE_UP] = { MESSAGE_LEFT_GAVE_UP_ID, LOG_NOTICE },
+                [RECORD_PAUSED] = { MESSAGE_RECOVERY_PAUSED_ID, LOG_NOTICE },
+                [RECORD_RESUMED] = { MESSAGE_RECOVERY_RESUMED_ID, LOG_NOTICE },
+                [RECORD_BRAKE] = { MESSAGE_STORM_BRAKE_ID, LOG_WARNING },
+                [RECORD_HELPER_FAILED] = { MESSAGE_HELPER_FAILED_ID, LOG_ERR },
+                [RECORD_STATE] = { MESSAGE_RECOVERY_STATE_ID, LOG_WARNING },
         };
         int level = kinds[r->kind].level;
         Fields f = {};
@@ -246,8 +252,7 @@ static void journal_record(const RecoveryRecord *r) {
         field_invocation(&f, r->invocation);
         field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
         field_text(&f, "VARTA_REASON",
-                   r->refusal >= 0 ? recovery_refusal_to_string(r->refusal)
-                                   : stall_reason_to_string(r->stall_reason));
+                   r->kind == RECORD_FINISHED ? stall_reason_to_string(r->stall_reason) : r->reason);
         if (r->outcome >= 0)
                 field_text(&f, "VARTA_OUTCOME", recovery_outcome_to_string(r->outcome));
         field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);

@@ -80,10 +80,9 @@ static bool serve_refusal(void *userdata, size_t i, const char **ret_name, uint6
 
 static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit *ret) {
         static const char *const states[_RECOVERY_UNIT_STATE_MAX] = {
-                [UNIT_STATE_STALLED] = BUS_UNIT_STALLED,
-                [UNIT_STATE_RECOVERING] = BUS_UNIT_RECOVERING,
-                [UNIT_STATE_BACKOFF] = BUS_UNIT_BACKOFF,
-                [UNIT_STATE_GAVE_UP] = BUS_UNIT_GAVE_UP,
+                [UNIT_STATE_STALLED] = BUS_UNIT_STALLED, [UNIT_STATE_RECOVERING] = BUS_UNIT_RECOVERING,
+                [UNIT_STATE_BACKOFF] = BUS_UNIT_BACKOFF, [UNIT_STATE_GAVE_UP] = BUS_UNIT_GAVE_UP,
+                [UNIT_STATE_PAUSED] = BUS_UNIT_PAUSED,
         };
         Manager *m = userdata;
         RecoveryUnitView view;
@@ -125,6 +124,36 @@ static int serve_forget(void *userdata, uint64_t id) {
         return observer_forget_agent(m->observer, id, manager_now(m));
 }
 
+static bool serve_past(void *userdata, size_t i, BusPast *ret) {
+        const RecoveryPast *p;
+
+        p = i > UINT32_MAX ? NULL : recovery_history_at(((Manager *) userdata)->recovery, (uint32_t) i);
+        if (!p)
+                return false;
+        *ret = (BusPast){
+                .wall = p->wall,
+                .kind = recovery_record_kind_to_string(p->kind),
+                .unit = p->unit,
+                .reason = p->reason,
+                .sentence = p->sentence,
+                .pid = p->pid,
+                .attempt = p->attempt,
+        };
+        return true;
+}
+
+static int serve_pause(void *userdata, const char *what, nsec_t span, const char *reason) {
+        return recovery_pause(((Manager *) userdata)->recovery, what, span, reason);
+}
+
+static int serve_resume(void *userdata, const char *what) {
+        return recovery_resume(((Manager *) userdata)->recovery, what);
+}
+
+static int serve_recover(void *userdata, const char *unit) {
+        return recovery_recover(((Manager *) userdata)->recovery, unit);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -139,6 +168,10 @@ const BusHooks manager_bus_hooks = {
         .reload = serve_reload,
         .reset_agent = serve_reset,
         .forget_agent = serve_forget,
+        .past = serve_past,
+        .pause = serve_pause,
+        .resume = serve_resume,
+        .recover = serve_recover,
         .name_acquired = manager_name_acquired,
         .disconnected = manager_clients_lost,
 };

@@ -87,6 +87,8 @@ void settings_recovery(const Config *config, RecoverySettings *settings) {
 
         settings->recovery_timeout = c->recovery_timeout;
         settings->recheck = c->recheck;
+        settings->storm_limit = c->storm_limit;
+        settings->max_deferral = config_observer(config)->max_deferral;
         settings->allow_cross_namespace = config_observer(config)->allow_cross_namespace;
 }
 

@@ -48,12 +48,16 @@ static int on_stalls(sd_event_source *source, void *userdata) {
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *m = userdata;
-        nsec_t armed = m->armed, now;
+        nsec_t armed = m->armed, now, late, suspended;
 
         m->armed = NSEC_INFINITY;
         now = manager_now(m);
         ingress_drain(m->ingress);
-        observer_tick(m->observer, manager_now(m), nsec_sub(now, armed), suspended_since_last(m));
+        late = nsec_sub(now, armed);
+        suspended = suspended_since_last(m);
+        /* Late for want of CPU, that is: what CLOCK_BOOTTIME counts of a suspend is a jump, and handled as one. */
+        recovery_loop_lag(m->recovery, m->clock == CLOCK_BOOTTIME ? nsec_sub(late, suspended) : late);
+        observer_tick(m->observer, manager_now(m), late, suspended);
         if (observer_has_stalls(m->observer)) {
                 int r = sd_event_source_set_enabled(m->stalls, SD_EVENT_ONESHOT);
 

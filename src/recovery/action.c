@@ -388,6 +388,8 @@ static Action action_describe(Recovery *r, const RecoveryUnit *u, const Recovery
                 .reason = s->reason,
                 .attempt = u->ladder.attempt + 1,
                 .verb = policy->action.verb,
+                .deferred = s->starved_since > 0,
+                .by_hand = s->by_hand,
                 .started = recovery_now(r),
                 .deadline = NSEC_INFINITY,
                 .look_at = NSEC_INFINITY,
@@ -427,7 +429,9 @@ void action_start(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFact
                                                     : transaction_timeout(facts);
         a->deadline = nsec_add(a->started, a->limit);
         memcpy(a->before, facts->invocation, INVOCATION_ID_SIZE);
+        s->by_hand = false;
         r->actions_used++;
+        brake_count(&r->brake, a->started);
         u->last_action = a->started;
         k = action_target(a, u->name, policy);
         report_started(r, u->name, a);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "recovery/gates.h"
+#include "recovery/starved.h"
 
 typedef struct Gate {
         bool (*holds)(const GateFacts *f);
@@ -165,6 +166,11 @@ static nsec_t until_storm(const GateFacts *f) {
         return f->storm_until;
 }
 
+/* "Re-checked each second": RecheckSec= may be longer. */
+static nsec_t until_host_starved(const GateFacts *f) {
+        return nsec_add(f->now, MIN(f->recheck, STARVED_RECHECK));
+}
+
 static const Gate gates[_RECOVERY_REFUSAL_MAX] = {
         [REFUSAL_MODE_OFF] = { holds_mode_off, AGAIN_NEVER, NULL },
         [REFUSAL_MODE_WARN] = { holds_mode_warn, AGAIN_NEVER, NULL },
@@ -182,7 +188,7 @@ static const Gate gates[_RECOVERY_REFUSAL_MAX] = {
         [REFUSAL_UNIT_NOT_ACTIVE] = { holds_unit_not_active, AGAIN_UNIT_CHANGE, NULL },
         [REFUSAL_QUORUM] = { holds_quorum, AGAIN_AGENTS, NULL },
         [REFUSAL_GRACE] = { holds_grace, AGAIN_AT, until_grace },
-        [REFUSAL_HOST_STARVED] = { holds_host_starved, AGAIN_RECHECK, NULL },
+        [REFUSAL_HOST_STARVED] = { holds_host_starved, AGAIN_RECHECK, until_host_starved },
         [REFUSAL_BACKOFF] = { holds_backoff, AGAIN_AT, until_backoff },
         [REFUSAL_GAVE_UP] = { holds_gave_up, AGAIN_AT, until_gave_up },
         [REFUSAL_STORM] = { holds_storm, AGAIN_AT, until_storm },

@@ -64,8 +64,8 @@ typedef struct GateFacts {
         Quorum quorum;
         uint32_t agents, stalled;
 
-        nsec_t grace_until; /* of a clock jump and of our own start; 0: none */
-        bool host_starved;
+        nsec_t grace_until;   /* of a clock jump and of our own start; 0: none */
+        bool host_starved;    /* it is, and MaxDeferralSec= is not over */
         nsec_t backoff_until; /* 0: none, as below */
         nsec_t gave_up_until;
         bool limit_spent;  /* one more restart would exceed RestartLimit= ... */

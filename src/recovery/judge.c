@@ -23,20 +23,15 @@
 /* "/sys/fs/cgroup", a path of the kernel's, "/cgroup.events". */
 #define CGROUP_PATH_MAX 4096
 
-static int read_text(const Recovery *r, const char *path, char *buf, size_t size) {
-        if (r->hooks.read_text)
-                return r->hooks.read_text(r->userdata, path, buf, size);
-        return process_read_text(NULL, path, buf, size);
-}
-
 static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
         char text[PROCESS_TEXT_MAX], path[CGROUP_PATH_MAX], file[CGROUP_PATH_MAX + 32];
 
         (void) snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
-        if (read_text(r, path, text, sizeof(text)) < 0 || process_parse_cgroup(text, path, sizeof(path)) < 0)
+        if (recovery_read_text(r, path, text, sizeof(text)) < 0 ||
+            process_parse_cgroup(text, path, sizeof(path)) < 0)
                 return false;
         (void) snprintf(file, sizeof(file), "/sys/fs/cgroup%s/cgroup.events", path);
-        return read_text(r, file, text, sizeof(text)) >= 0 && process_parse_frozen(text);
+        return recovery_read_text(r, file, text, sizeof(text)) >= 0 && process_parse_frozen(text);
 }
 
 /* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
@@ -47,7 +42,7 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         int k;
 
         (void) snprintf(path, sizeof(path), "/proc/%u/stat", agent->pid);
-        k = read_text(r, path, text, sizeof(text));
+        k = recovery_read_text(r, path, text, sizeof(text));
         f->process_changed = k == -ENOENT || k == -ESRCH ||
                              (k >= 0 && agent->generation != 0 &&
                               process_parse_start_time(text, &start) >= 0 && start != agent->generation);
@@ -55,7 +50,8 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
                 return;
 
         (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
-        if (read_text(r, path, text, sizeof(text)) >= 0 && process_parse_status(text, &status) >= 0) {
+        if (recovery_read_text(r, path, text, sizeof(text)) >= 0 &&
+            process_parse_status(text, &status) >= 0) {
                 f->traced = status.tracer != 0;
                 f->foreign_namespace = status.namespaces > 1;
         }
@@ -107,15 +103,46 @@ static bool is_eligible(const Recovery *r, const char *unit, const UnitPolicy *p
                strcmp(unit, r->own_unit) != 0;
 }
 
+/* A starved host puts a verdict off, but not for ever: then something else may be wrong with the process, too. */
+static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *policy, nsec_t now) {
+        if (!host_judge(r, now, policy->stall_threshold).starved) {
+                s->starved_since = 0;
+                return false;
+        }
+        if (s->starved_since == 0)
+                s->starved_since = now;
+        return nsec_sub(now, s->starved_since) < r->settings.max_deferral;
+}
+
+static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
+        const Pause *pause =
+                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+
+        f->paused_until = pause ? pause->until : 0;
+        f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);
+        if (f->storm_until == 0)
+                r->braked = false;
+}
+
+/* Somebody wants it now: what is policy does not count. What guards against acting on the wrong process, against an
+ * administrator's stop or beside another action does. */
+static void forgive(GateFacts *f, const UnitPolicy *policy) {
+        f->mode = UNIT_MODE_ENFORCE;
+        f->quorum = (Quorum){ .value = 1 };
+        f->paused_until = f->grace_until = f->unit_grace_until = 0;
+        f->backoff_until = f->gave_up_until = f->storm_until = 0;
+        f->limit_spent = f->host_starved = false;
+}
+
 /* Everything but systemd's word. `u` is NULL for a stall of no unit. */
-static void gather(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, const UnitFacts *unit,
+static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const UnitFacts *unit,
                    const UnitPolicy *policy, GateFacts *ret) {
         const char *name = u ? u->name : "";
         RecoveryAgents agents = {};
         GateFacts f = {
                 .now = recovery_now(r),
                 .recheck = r->settings.recheck,
-                .mode = policy->mode,
+                .mode = s->by_hand ? UNIT_MODE_ENFORCE : policy->mode,
                 .allow_cross_namespace = r->settings.allow_cross_namespace,
                 .has_unit = u,
                 .eligible = u && is_eligible(r, name, policy),
@@ -136,8 +163,11 @@ static void gather(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, c
                 f.gave_up_until = u->ladder.gave_up_until;
                 f.in_flight = u->action != REGISTRY_NONE;
         }
-        if (unit && !f.in_flight)
+        if (unit && !f.in_flight) {
                 gather_unit(r, s, unit, policy, &f);
+                f.host_starved = host_holds(r, s, policy, f.now);
+        }
+        gather_brakes(r, u, s, &f);
         f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
         f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;
@@ -160,9 +190,16 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         registry_stall_rest(&r->registry, s, decision->again, decision->again_at);
         if (news)
                 report_refused(r, u ? u->name : "", u ? u->ladder.attempt : 0, &report);
+        s->by_hand = false;
+        if (decision->refusal == REFUSAL_STORM && !r->braked) {
+                r->braked = true;
+                report_brake(r, facts->storm_until);
+        }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
+                if (policy->on_gave_up[0] != '\0')
+                        helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
         }
         if (u && decision->refusal == REFUSAL_CAPACITY)
                 u->waits_for_capacity = true;
@@ -196,24 +233,34 @@ void judge_schedule(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
 
-        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? recovery_now(r) : u->rest_at;
+        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? MAX(recovery_now(r), u->host_at)
+                                                                       : u->rest_at;
+        if (u->ladder.gave_up_until > 0)
+                u->judge_at = MIN(u->judge_at, u->ladder.gave_up_until);
         recovery_arm(r, u->judge_at);
 }
+
+static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata);
 
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
         RecoveryUnit *u = (RecoveryUnit *) ((char *) watch - offsetof(RecoveryUnit, watch));
         Recovery *r = userdata;
         Action *a = action_of(r, u);
 
-        if (a)
+        if (a) {
                 action_unit_changed(r, a);
-        else
-                recovery_wake(r, u, AGAIN_UNIT_CHANGE);
+                return;
+        }
+        recovery_wake(r, u, AGAIN_UNIT_CHANGE);
+        /* Did somebody restart it? If it cannot be asked now, its next change, or time, will tell. */
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
 }
 
 void judge_update_watch(Recovery *r, RecoveryUnit *u) {
         const Action *a = action_of(r, u);
-        bool want = u->waiting[AGAIN_UNIT_CHANGE] > 0 || (a && action_needs_watch(a));
+        bool want = u->waiting[AGAIN_UNIT_CHANGE] > 0 || u->ladder.gave_up_until > 0 ||
+                    (a && action_needs_watch(a));
         int k;
 
         if (want == unit_watch_is_on(&u->watch))
@@ -246,9 +293,13 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
         gather(r, u, s, unit, policy, &facts);
         facts.limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, facts.now);
         facts.limit_span = policy->restart_limit.span;
+        if (s->by_hand)
+                forgive(&facts, policy);
         switch (gates_judge(&facts, &decision)) {
         case GATE_REFUSED:
                 refuse(r, u, s, &facts, &decision, policy);
+                if (decision.refusal == REFUSAL_GAVE_UP && unit && !invocation_is_set(u->ladder.gave_up_on))
+                        memcpy(u->ladder.gave_up_on, unit->invocation, INVOCATION_ID_SIZE);
                 break;
         case GATE_PASS:
                 s->decided = true;
@@ -265,13 +316,25 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
 static void judge_due(Recovery *r, RecoveryUnit *u, const UnitFacts *unit, const UnitPolicy *policy) {
         unsigned n = 0;
 
-        (void) ladder_expire(&u->ladder, recovery_now(r));
+        if (ladder_expire(&u->ladder, recovery_now(r)))
+                hand_leave_gave_up(r, u, "by-time", "the time for that (RestartLimit=) is over.");
         for (RecoveryStall *s = registry_first(&r->registry, &u->due), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
                 if (++n > JUDGE_BATCH_MAX)
                         break;
                 judge_one(r, u, s, unit, policy);
         }
+}
+
+/* A unit that was given up and runs as another invocation, not begun by Restart=: somebody took care of it. */
+static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
+        if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
+            !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
+                return;
+        if (!invocation_is_set(u->ladder.gave_up_on))
+                memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
+        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
 static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata) {
@@ -287,6 +350,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
                 __attribute__((fallthrough));
         case CALL_OK:
                 u->lost = _RECOVERY_OUTCOME_INVALID;
+                notice_hand(r, u, &known);
                 judge_due(r, u, &known, &policy);
                 break;
         case CALL_DENIED:
@@ -310,7 +374,9 @@ void judge_unit(Recovery *r, RecoveryUnit *u) {
                 return; /* the answer finds everything that is due by then */
         r->hooks.policy(r->userdata, u->name, &policy);
         judge_due(r, u, NULL, &policy);
-        if (u->due.n > 0 && u->action == REGISTRY_NONE) {
+        u->host_at = 0;
+        if (u->due.n > 0 && u->action == REGISTRY_NONE &&
+            (!systemd_is_attached(&r->systemd) || host_is_known(r, recovery_now(r), &u->host_at))) {
                 k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
                 if (k < 0)
                         unreachable(r, u, &policy, OUTCOME_BUS_LOST);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "core/types.h"
 #include "util/time.h"
 
 /* A spell without trouble of this many times the back-off's cap makes the next stall the first again. */
@@ -17,6 +18,7 @@ typedef struct Ladder {
         nsec_t hold_until;    /* after a failed call, which is no rung: do not ask again before; 0: none */
         nsec_t trouble;       /* the last moment at which something was wrong with the unit; 0: never */
         nsec_t gave_up_until; /* 0: has not given up; NSEC_INFINITY: until released by hand */
+        uint8_t gave_up_on[INVOCATION_ID_SIZE]; /* the invocation that ran then; all zero: not known */
 
         /* The restarts within RestartLimit='s span, oldest first: a ring. */
         uint32_t first, n;

@@ -59,12 +59,18 @@ static const char *const record_kind_table[_RECOVERY_RECORD_KIND_MAX] = {
         [RECORD_STARTED] = "started",
         [RECORD_FINISHED] = "finished",
         [RECORD_GAVE_UP] = "gave-up",
+        [RECORD_LEFT_GAVE_UP] = "left-gave-up",
+        [RECORD_PAUSED] = "paused",
+        [RECORD_RESUMED] = "resumed",
+        [RECORD_BRAKE] = "brake",
+        [RECORD_HELPER_FAILED] = "helper-failed",
+        [RECORD_STATE] = "state",
 };
 
 static const char *const unit_state_table[_RECOVERY_UNIT_STATE_MAX] = {
         [UNIT_STATE_HEALTHY] = "healthy",       [UNIT_STATE_STALLED] = "stalled",
         [UNIT_STATE_RECOVERING] = "recovering", [UNIT_STATE_BACKOFF] = "backoff",
-        [UNIT_STATE_GAVE_UP] = "gave-up",
+        [UNIT_STATE_GAVE_UP] = "gave-up",       [UNIT_STATE_PAUSED] = "paused",
 };
 
 #define DEFINE_TO_STRING(name, type)                                                                        \

@@ -74,6 +74,12 @@ typedef enum RecoveryRecordKind {
         RECORD_STARTED,
         RECORD_FINISHED,
         RECORD_GAVE_UP, /* once each time the unit enters that state; follows the REFUSED record `gave-up` */
+        RECORD_LEFT_GAVE_UP,  /* by time, by hand, or because somebody restarted it */
+        RECORD_PAUSED,        /* by hand, */
+        RECORD_RESUMED,       /* by hand, or because the time of a pause was over */
+        RECORD_BRAKE,         /* the storm brake took hold, or was released */
+        RECORD_HELPER_FAILED, /* a unit of OnGaveUp= or CaptureUnit= did not do its work */
+        RECORD_STATE,         /* something is wrong with the durable state */
         _RECOVERY_RECORD_KIND_MAX,
         _RECOVERY_RECORD_KIND_INVALID = -EINVAL,
 } RecoveryRecordKind;
@@ -85,6 +91,7 @@ typedef enum RecoveryUnitState {
         UNIT_STATE_RECOVERING, /* an action is under way */
         UNIT_STATE_BACKOFF,    /* healthy or not: the next restart would have to wait */
         UNIT_STATE_GAVE_UP,
+        UNIT_STATE_PAUSED,
         _RECOVERY_UNIT_STATE_MAX,
         _RECOVERY_UNIT_STATE_INVALID = -EINVAL,
 } RecoveryUnitState;

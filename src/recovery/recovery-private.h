@@ -3,9 +3,11 @@
 
 /* What the files of recovery share among themselves: the object, and who does which part of the work. */
 
+#include "recovery/brake.h"
 #include "recovery/gates.h"
 #include "recovery/recovery.h"
 #include "recovery/registry.h"
+#include "recovery/starved.h"
 #include "recovery/systemd.h"
 
 /* Actions under way at once. systemd runs jobs in parallel, but a host that needs more than this many restarts at
@@ -18,6 +20,9 @@
 
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
+
+/* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
+#define RECOVERY_HELPERS_MAX 16U
 
 typedef enum ActionPhase {
         ACTION_FREE,
@@ -45,12 +50,32 @@ typedef struct Action {
         bool accepted;   /* systemd said that the job is queued */
         bool restarted;  /* a new invocation was seen */
         bool proven;     /* a process of another invocation than `before` beat */
+        bool deferred;   /* the host was starved for MaxDeferralSec= before it */
+        bool by_hand;
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
         UnitJob job;
         UnitReader reader;
 } Action;
+
+/* A unit of the operator's that is started beside everything else; nothing waits for it. */
+typedef struct Helper {
+        Recovery *recovery;
+        UnitJob job;
+        char unit[UNIT_NAME_SIZE];   /* for whose sake */
+        char target[UNIT_NAME_SIZE]; /* "": free */
+        const char *key;             /* of the setting that names it */
+} Helper;
+
+/* What is known of the host. */
+typedef struct Host {
+        PressureSample first, second;
+        bool sampling;  /* the first reading is taken, the second is to come */
+        nsec_t ready;   /* when the second is due */
+        nsec_t good_to; /* until when both of them tell something; 0: never read */
+        LagWindow lag;
+} Host;
 
 struct Recovery {
         sd_event *event;
@@ -64,6 +89,13 @@ struct Recovery {
         Action actions[RECOVERY_ACTIONS_MAX];
         uint32_t actions_used;
         uint32_t watches;
+        Helper helpers[RECOVERY_HELPERS_MAX];
+        Pauses pauses;
+        nsec_t pauses_next; /* the first of them ends then; NSEC_INFINITY */
+        Brake brake;
+        bool braked; /* it was said that the brake holds */
+        Host host;
+        History history;
         nsec_t started; /* of the observer, as far as recovery can tell */
         nsec_t jumped;  /* the last jump of the clock; 0: none */
         nsec_t armed;   /* what the timer is set to; NSEC_INFINITY: nothing */
@@ -78,7 +110,32 @@ static inline nsec_t recovery_now(const Recovery *r) {
 /* CLOCK_MONOTONIC, in which systemd tells its times, whatever clock the observer runs on. */
 nsec_t recovery_monotonic(const Recovery *r);
 
+/* host.c */
+
+/* Whether what is known of the host is good for a judgement; if not, a reading is on its way, to be had at *ret_ready. */
+bool host_is_known(Recovery *r, nsec_t now, nsec_t *ret_ready);
+Starvation host_judge(const Recovery *r, nsec_t now, nsec_t threshold);
+/* Reads a small file of /proc or /sys as hooks.read_text does. */
+int recovery_read_text(const Recovery *r, const char *path, char *buf, size_t size);
+
+/* helper.c */
+
+/* Starts a unit of the operator's; what goes wrong is told and has no other consequence. */
+void helper_start(Recovery *r, const char *unit, const char *key, const char *template, uint32_t pid);
+void helpers_bus_gone(Recovery *r);
+
+/* hand.c */
+
+/* Ends the pauses whose time has come. */
+void hand_tick(Recovery *r, nsec_t now);
+/* The unit begins anew: told, and its stalls are judged again. `how`: "by-time", "by-hand", "restarted". */
+void hand_leave_gave_up(Recovery *r, RecoveryUnit *u, const char *how, const char *sentence);
+
 /* recovery.c */
+
+/* Everything of the unit is due. */
+void recovery_judge_again(Recovery *r, RecoveryUnit *u);
+void recovery_judge_all_again(Recovery *r);
 
 /* Something has to be done at that moment: the timer is set to it, if it is not set to an earlier one. */
 void recovery_arm(Recovery *r, nsec_t when);
@@ -137,6 +194,10 @@ typedef struct ReportRefusal {
 /* Counts and announces. `unit` may be "". */
 void report_refused(Recovery *r, const char *unit, unsigned attempt, const ReportRefusal *refusal);
 void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const ReportRefusal *refusal);
+/* Something happened that no agent and no decision is behind. `unit` may be "". */
+void report_notice(Recovery *r, RecoveryRecordKind kind, const char *unit, const char *reason,
+                   const char *format, ...) _printf_(5, 6);
+void report_brake(Recovery *r, nsec_t until);
 void report_started(Recovery *r, const char *unit, const Action *a);
 /* `text`: systemd's own words, "" for none. */
 void report_finished(Recovery *r, const char *unit, const Action *a, RecoveryOutcome outcome,

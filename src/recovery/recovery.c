@@ -72,6 +72,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         nsec_t now = recovery_now(r);
 
         r->armed = NSEC_INFINITY;
+        hand_tick(r, now);
         action_tick(r, now);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
              u = registry_unit_next(&r->registry, u)) {
@@ -81,7 +82,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 } else
                         recovery_arm(r, u->judge_at);
         }
-        recovery_arm(r, action_next(r));
+        recovery_arm(r, MIN(action_next(r), r->pauses_next));
         return 0;
 }
 
@@ -160,6 +161,7 @@ void recovery_detach_bus(Recovery *r) {
                 return;
         systemd_detach(&r->systemd);
         action_bus_gone(r);
+        helpers_bus_gone(r);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_bus_gone(r, u);
 }
@@ -355,6 +357,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r->hooks = *hooks;
         r->userdata = userdata;
         r->armed = NSEC_INFINITY;
+        r->pauses_next = NSEC_INFINITY;
         k = registry_init(&r->registry, settings->stalls, settings->units);
         if (k < 0)
                 return k;
@@ -378,6 +381,7 @@ Recovery *recovery_free(Recovery *r) {
         if (!r)
                 return NULL;
         action_release_all(r);
+        helpers_bus_gone(r);
         for (RecoveryUnit *u = r->registry.units ? registry_unit_first(&r->registry) : NULL; u;
              u = registry_unit_next(&r->registry, u)) {
                 unit_reader_cancel(&u->reader);
@@ -400,6 +404,8 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
         r->settings.recovery_timeout = settings->recovery_timeout;
         r->settings.recheck = MAX(settings->recheck, RECHECK_MIN);
         r->settings.allow_cross_namespace = settings->allow_cross_namespace;
+        r->settings.storm_limit = settings->storm_limit;
+        r->settings.max_deferral = settings->max_deferral;
 
         for (RecoveryStall *s = registry_first(&r->registry, &r->registry.orphans), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
@@ -418,6 +424,12 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------------- */
+
+const RecoveryPast *recovery_history_at(const Recovery *r, uint32_t i) {
+        assert(r);
+
+        return history_at(&r->history, i);
+}
 
 const RecoveryCounters *recovery_counters(const Recovery *r) {
         assert(r);
@@ -442,6 +454,8 @@ static RecoveryUnitState unit_state(const RecoveryUnitView *view, const Recovery
                 return UNIT_STATE_RECOVERING;
         if (view->gave_up_until > 0)
                 return UNIT_STATE_GAVE_UP;
+        if (view->paused_until > 0)
+                return UNIT_STATE_PAUSED;
         if (view->backoff_until > 0)
                 return UNIT_STATE_BACKOFF;
         return registry_unit_stalls(u) > 0 ? UNIT_STATE_STALLED : UNIT_STATE_HEALTHY;
@@ -453,6 +467,7 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
                 .last_refusal = _RECOVERY_REFUSAL_INVALID,
         };
         const RecoveryUnit *u;
+        const Pause *pause;
         UnitPolicy policy;
         nsec_t now;
 
@@ -462,12 +477,17 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
 
         r->hooks.policy(r->userdata, unit, &policy);
         view.mode = policy.mode;
+        now = recovery_now(r);
+        pause = pauses_find(&r->pauses, unit, 0, 0, now);
+        if (pause) {
+                view.paused_until = pause->until;
+                view.state = UNIT_STATE_PAUSED;
+        }
         u = registry_unit(&r->registry, unit);
         if (!u) {
                 *ret = view;
                 return;
         }
-        now = recovery_now(r);
         view.restarts = u->restarts;
         view.attempt = u->ladder.attempt;
         view.last_outcome = u->last_outcome;

@@ -18,7 +18,9 @@
 
 #include "config/config.h"
 #include "core/types.h"
+#include "recovery/history.h"
 #include "recovery/names.h"
+#include "recovery/pauses.h"
 
 typedef struct Recovery Recovery;
 
@@ -33,6 +35,8 @@ typedef struct RecoverySettings {
         /* May change with a reload. */
         nsec_t recovery_timeout; /* RecoveryTimeoutSec=; 0: auto */
         nsec_t recheck;          /* RecheckSec=; at least 1 ms is taken */
+        Rate storm_limit;        /* StormLimit=; count 0: no brake */
+        nsec_t max_deferral;     /* MaxDeferralSec=: a starved host puts a verdict off for so long at most */
         bool allow_cross_namespace;
 } RecoverySettings;
 
@@ -119,6 +123,41 @@ void recovery_event(Recovery *r, const Event *event);
 /* New settings and policies: every standing stall is judged again. Actions under way go on. Returns 0, -EINVAL. */
 int recovery_reconfigure(Recovery *r, const RecoverySettings *settings);
 
+/* The event loop was late by so much (the observer measures it with its own timer): a sign of a starved host. */
+void recovery_loop_lag(Recovery *r, nsec_t lag);
+
+/* ---- By hand ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Holds recovery back: of a unit or those a glob covers, of one process ("pid:N"), of everything (""). span 0: until
+ * resumed. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
+ * `what` is none of these, -E2BIG when the reason is longer than PAUSE_REASON_MAX - 1 bytes, -ESRCH when there is no
+ * such process, -ENOSPC when there are too many pauses.
+ */
+int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reason);
+
+/*
+ * Lets it go on: ends the pauses for `what` ("": all), brings units that `what` covers back from having given up, or
+ * ("brake") releases the storm brake. What stands is judged again. Returns 0, -EINVAL as above, -ENOENT when nothing
+ * was held in this way.
+ */
+int recovery_resume(Recovery *r, const char *what);
+
+/*
+ * Recovers a unit with a standing stall now, past the gates of policy (mode, quorum, pause, grace, back-off, ...);
+ * those that guard against the wrong process or an administrator's stop still hold. Returns 0 when that is on its way
+ * (the records tell how it ends), -ENOENT when no stall of the unit stands, -EBUSY when it is being recovered already.
+ */
+int recovery_recover(Recovery *r, const char *unit);
+
+/* Pauses in force, i from 0; NULL when there is none. */
+const Pause *recovery_pause_at(const Recovery *r, uint32_t i);
+/* Until when the storm brake holds; 0: it does not. */
+nsec_t recovery_brake_until(Recovery *r);
+
+/* The decisions of the last time, the newest first: i from 0; NULL when there are not so many. */
+const RecoveryPast *recovery_history_at(const Recovery *r, uint32_t i);
+
 /* Counted per name from the start: refusals decided (once per change of a stall's reason), outcomes, actions. */
 typedef struct RecoveryCounters {
         uint64_t refusals[_RECOVERY_REFUSAL_MAX];
@@ -142,6 +181,7 @@ typedef struct RecoveryUnitView {
         nsec_t last_action;           /* when the last action began; 0: never */
         nsec_t backoff_until;         /* 0: none in force */
         nsec_t gave_up_until;         /* 0: has not given up */
+        nsec_t paused_until;          /* 0: is not paused; NSEC_INFINITY: until resumed */
 } RecoveryUnitView;
 /* Always answers: a unit without a history is healthy. */
 void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret);

@@ -23,6 +23,8 @@ typedef struct RecoveryStall {
         AgentInfo agent; /* as it was when it stalled; id 0: the unit itself, which did not beat */
         StallReason reason;
         bool due;                /* what it waited for has come (or it is new): it is to be judged */
+        bool by_hand;            /* somebody wants it recovered now, whatever the gates of policy say */
+        nsec_t starved_since;    /* the host was starved when it was first judged; 0: it was not */
         bool decided;            /* at least one record says what became of it */
         RecoveryRefusal refusal; /* the last record's, if it was a refusal */
         RecoveryAgain again;
@@ -44,6 +46,7 @@ typedef struct RecoveryUnit {
         uint64_t restarts;
         RecoveryOutcome last_outcome;
         nsec_t last_action; /* 0: never */
+        nsec_t host_at;     /* what is due waits for a reading of the host until then; 0: it does not */
         nsec_t judge_at;    /* when the unit is to be judged; NSEC_INFINITY: not by time */
         uint32_t action;    /* number of the action under way; REGISTRY_NONE */
 

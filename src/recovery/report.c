@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "recovery/recovery-private.h"
 #include "util/parse.h"
@@ -71,6 +72,20 @@ static void add_again(Recovery *r, RecoveryAgain again, nsec_t at, nsec_t now) {
                 add(r, "%s", sentences[again]);
 }
 
+static void remember(Recovery *r, const RecoveryRecord *record) {
+        RecoveryPast *p = history_add(&r->history);
+        struct timespec ts = {};
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        p->wall = (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+        p->kind = record->kind;
+        p->pid = record->pid;
+        p->attempt = record->attempt;
+        (void) snprintf(p->unit, sizeof(p->unit), "%s", record->unit);
+        (void) snprintf(p->reason, sizeof(p->reason), "%s", record->reason);
+        (void) snprintf(p->sentence, sizeof(p->sentence), "%s", record->sentence);
+}
+
 static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
         record->agent = agent->id;
         record->pid = agent->pid;
@@ -81,6 +96,8 @@ static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
         record->sentence = r->sentence;
         if (!record->job)
                 record->job = "";
+        if (record->announce)
+                remember(r, record);
         r->hooks.record(r->userdata, record);
 }
 
@@ -218,6 +235,43 @@ void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const Repor
         report_refusal(r, RECORD_GAVE_UP, unit, attempt, refusal);
 }
 
+/* ---- Notices ---------------------------------------------------------------------------------------------- */
+
+void report_notice(Recovery *r, RecoveryRecordKind kind, const char *unit, const char *reason,
+                   const char *format, ...) {
+        const AgentInfo nobody = { .origin = ORIGIN_KERNEL_ATTESTED };
+        RecoveryRecord record = {
+                .kind = kind,
+                .announce = true,
+                .when = recovery_now(r),
+                .unit = unit,
+                .refusal = _RECOVERY_REFUSAL_INVALID,
+                .outcome = _RECOVERY_OUTCOME_INVALID,
+                .again = AGAIN_NEVER,
+                .again_at = NSEC_INFINITY,
+                .reason = reason,
+        };
+        va_list ap;
+
+        assert(unit);
+        assert(reason);
+
+        va_start(ap, format);
+        (void) vsnprintf(r->sentence, sizeof(r->sentence), format, ap);
+        va_end(ap);
+        emit(r, &record, &nobody);
+}
+
+void report_brake(Recovery *r, nsec_t until) {
+        char buf[FORMAT_TIMESPAN_MAX], limit[FORMAT_RATE_MAX];
+
+        report_notice(r, RECORD_BRAKE, "", "held",
+                      "The storm brake holds: StormLimit=%s is used up, and no unit is recovered for %s. "
+                      "`varta-ctl resume brake` releases it.",
+                      format_rate(limit, sizeof(limit), &r->settings.storm_limit),
+                      span(buf, nsec_sub(until, recovery_now(r))));
+}
+
 /* ---- Actions ---------------------------------------------------------------------------------------------- */
 
 static RecoveryRecord action_record(RecoveryRecordKind kind, const char *unit, const Action *a, nsec_t now) {
@@ -248,6 +302,11 @@ void report_started(Recovery *r, const char *unit, const Action *a) {
                 add(r, "Asking systemd to start %s (attempt %u).", a->target, a->attempt);
         else
                 add(r, "Asking systemd to restart the unit (attempt %u).", a->attempt);
+        if (a->by_hand)
+                add(r, " Somebody asked for it by hand.");
+        if (a->deferred)
+                add(r, " The host is starved and has been for as long as a verdict is put off "
+                       "(MaxDeferralSec=): it stands.");
         emit(r, &record, &a->agent);
 }
 

@@ -105,6 +105,39 @@ static int hook_forget_agent(void *userdata, uint64_t id) {
         return observer_forget_agent(f->observer, id, f->now);
 }
 
+static bool hook_past(void *userdata, size_t i, BusPast *ret) {
+        static const char *const units[] = { "a.service", "b.service", "" };
+
+        if (i >= ELEMENTSOF(units))
+                return false;
+        *ret = (BusPast){
+                .wall = 7, .kind = "refused", .unit = units[i], .reason = "backoff", .sentence = "Why."
+        };
+        return true;
+}
+
+/* What a test asks to be answered, and what was asked. */
+static int hook_pause(void *userdata, const char *what, nsec_t span, const char *reason) {
+        Fixture *f = userdata;
+
+        (void) snprintf(f->hand, sizeof(f->hand), "pause %s %" PRIu64 " %s", what, span, reason);
+        return f->hand_result;
+}
+
+static int hook_resume(void *userdata, const char *what) {
+        Fixture *f = userdata;
+
+        (void) snprintf(f->hand, sizeof(f->hand), "resume %s", what);
+        return f->hand_result;
+}
+
+static int hook_recover(void *userdata, const char *unit) {
+        Fixture *f = userdata;
+
+        (void) snprintf(f->hand, sizeof(f->hand), "recover %s", unit);
+        return f->hand_result;
+}
+
 static void hook_name_acquired(void *userdata, int error) {
         Fixture *f = userdata;
 
@@ -130,6 +163,10 @@ const BusHooks fixture_hooks = {
         .reload = hook_reload,
         .reset_agent = hook_reset_agent,
         .forget_agent = hook_forget_agent,
+        .past = hook_past,
+        .pause = hook_pause,
+        .resume = hook_resume,
+        .recover = hook_recover,
         .name_acquired = hook_name_acquired,
         .disconnected = hook_disconnected,
 };

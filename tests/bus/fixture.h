@@ -46,6 +46,8 @@ typedef struct Fixture {
         unsigned reloads, disconnects, name_answers;
         int name_error;
         uint64_t reset, forgotten;
+        char hand[512];  /* the last call by hand, as words */
+        int hand_result; /* what it is answered */
 
         /* What the client heard. */
         sd_bus_message *signals[FIXTURE_SIGNALS_MAX];

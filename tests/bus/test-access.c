@@ -188,7 +188,12 @@ START_TEST(test_each_change) {
         driver_send(&d, "ResetAgent", "t", fixture_agent(&d.f, 1001));
         driver_send(&d, "Forget", "t", fixture_agent(&d.f, 1001));
         fixture_settle(&d.f);
-        ck_assert_uint_eq(d.n_errors, 3);
+        driver_send(&d, "Pause", "sts", "", UINT64_C(0), "");
+        driver_send(&d, "Resume", "s", "");
+        driver_send(&d, "Recover", "s", "a.service");
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_errors, 6);
+        ck_assert_str_eq(d.f.hand, "");
         ck_assert_uint_eq(d.f.reloads, 0);
         ck_assert_uint_eq(d.f.reset, 0);
         ck_assert_uint_eq(d.f.forgotten, 0);
@@ -198,7 +203,10 @@ START_TEST(test_each_change) {
         driver_send(&d, "ResetAgent", "t", fixture_agent(&d.f, 1001));
         driver_send(&d, "Forget", "t", fixture_agent(&d.f, 1001));
         fixture_settle(&d.f);
-        ck_assert_uint_eq(d.n_replies, 3);
+        driver_send(&d, "Recover", "s", "a.service");
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_replies, 4);
+        ck_assert_str_eq(d.f.hand, "recover a.service");
         ck_assert_uint_eq(observer_tracked(d.f.observer), 0);
         driver_done(&d);
 }

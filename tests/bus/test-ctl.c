@@ -319,6 +319,47 @@ START_TEST(test_not_permitted) {
 }
 END_TEST
 
+/* What reaches the observer, and how its refusals are told. */
+static void check_by_hand(Stage *s) {
+        const struct {
+                CtlCase c;
+                int result;
+                const char *asked;
+        } rows[] = {
+                { { "pause everything", { "pause" }, 0, "", "" }, 0, "pause  0 " },
+                { { "pause a glob for two hours",
+                    { "pause", "w@*.service", "--for=2h", "--reason=disk swap" },
+                    0,
+                    "",
+                    "" },
+                  0,
+                  "pause w@*.service 7200000000000 disk swap" },
+                { { "no unit", { "pause", "x" }, 1, "", "is neither a unit" }, -EINVAL, "pause x 0 " },
+                { { "no process", { "pause", "pid:7" }, 1, "", "There is no process pid:7" },
+                  -ESRCH,
+                  "pause pid:7 0 " },
+                { { "too many", { "pause", "a.service" }, 1, "", "Too many pauses" },
+                  -ENOSPC,
+                  "pause a.service 0 " },
+                { { "resume all", { "resume" }, 0, "", "" }, 0, "resume " },
+                { { "release the brake", { "resume", "brake" }, 0, "", "" }, 0, "resume brake" },
+                { { "nothing held", { "resume", "a.service" }, 1, "", "Nothing to resume" },
+                  -ENOENT,
+                  "resume a.service" },
+                { { "recover", { "recover", "a.service" }, 0, "", "" }, 0, "recover a.service" },
+                { { "nothing stalled", { "recover", "a.service" }, 1, "", "No agent of" },
+                  -ENOENT,
+                  "recover a.service" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                s->f.hand[0] = '\0';
+                s->f.hand_result = rows[i].result;
+                run_cases(s, &rows[i].c, 1);
+                ck_assert_str_eq(s->f.hand, rows[i].asked);
+        }
+}
+
 START_TEST(test_changing) {
         char id[32], by_pid[32] = "pid:1003";
         const CtlCase good[] = {
@@ -337,6 +378,7 @@ START_TEST(test_changing) {
         run_cases(&s, good, ELEMENTSOF(good));
         ck_assert_uint_eq(s.f.reloads, 1);
         ck_assert_uint_eq(observer_tracked(s.f.observer), 2);
+        check_by_hand(&s);
 
         s.f.reload_error = -EINVAL;
         s.f.reload_reason = "/etc/varta/varta.conf:3: Capacity=-1: not within 1 to 1048576";

@@ -169,6 +169,37 @@ START_TEST(test_listeners) {
 }
 END_TEST
 
+START_TEST(test_history) {
+        static const struct {
+                const char *title, *glob;
+                uint32_t max;
+                unsigned rows;
+        } cases[] = {
+                { "all", "", 0, 3 },
+                { "two of them", "", 2, 2 },
+                { "a unit", "b.service", 0, 1 },
+                { "a glob", "*.service", 0, 2 },
+                { "another unit", "z.service", 0, 0 },
+        };
+        Fixture f;
+
+        fixture_init(&f, 4);
+        fixture_connect(&f);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+                unsigned rows = 0;
+
+                m = fixture_ask(&f, "History", "su", cases[i].glob, cases[i].max);
+                ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(" BUS_HISTORY_ROW ")"), 0);
+                while (sd_bus_message_skip(m, "(" BUS_HISTORY_ROW ")") > 0)
+                        rows++;
+                ck_assert_msg(rows == cases[i].rows, "%s: %u rows", cases[i].title, rows);
+        }
+        fixture_assert_error(fixture_ask(&f, "History", "su", "a/b", 0), BUS_ERROR_INVALID_ARGUMENT);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(test_no_such_property) {
         Fixture f;
 
@@ -181,7 +212,7 @@ START_TEST(test_no_such_property) {
                                           "State", "s", "paused"),
                              SD_BUS_ERROR_PROPERTY_READ_ONLY);
         fixture_assert_error(fixture_ask(&f, "ListAgents", "s", "all"), SD_BUS_ERROR_INVALID_ARGS);
-        fixture_assert_error(fixture_ask(&f, "Recover", "s", "worker.service"), SD_BUS_ERROR_UNKNOWN_METHOD);
+        fixture_assert_error(fixture_ask(&f, "Undo", "s", "worker.service"), SD_BUS_ERROR_UNKNOWN_METHOD);
         fixture_done(&f);
 }
 END_TEST
@@ -487,6 +518,7 @@ int main(void) {
                 { "every counter is there from the start, at zero", test_counters },
                 { "counters with reasons have every key from the start", test_dictionaries },
                 { "listeners are rows", test_listeners },
+                { "the past is told of the units a glob covers", test_history },
                 { "unknown properties, writing, wrong types and later members are errors",
                   test_no_such_property },
                 { "agents are listed in pages, each once", test_pages },

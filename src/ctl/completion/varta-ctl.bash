@@ -21,10 +21,10 @@ __varta_ctl_pids() {
 
 _varta_ctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='status list units monitor forget reload verify cat-config beat decode'
+        local verbs='status list units monitor forget pause resume recover reload verify cat-config beat decode'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin'
-        local valued='-H --host -M --machine --socket --json --root --status --payload'
+        local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload'
         local -a __varta_ctl_where=()
         local word verb='' values=''
         local -i i
@@ -45,7 +45,7 @@ _varta_ctl() {
                 ;;
         --socket) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         --root) mapfile -t COMPREPLY < <(compgen -A directory -- "$cur") && return ;;
-        --payload) return ;;
+        --payload | --for | --reason) return ;;
         esac
         if [[ -n $values ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -66,7 +66,7 @@ _varta_ctl() {
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         __varta_ctl_where+=("$word=${COMP_WORDS[i + 1]}") && i+=1
                         ;;
-                --json | --root | --status | --payload)
+                --json | --root | --for | --reason | --status | --payload)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         i+=1
                         ;;
@@ -79,6 +79,8 @@ _varta_ctl() {
         '') values=$verbs ;;
         status) values="$(__varta_ctl_ask units) $(__varta_ctl_pids)" ;;
         forget) values=$(__varta_ctl_ask list) ;;
+        pause | recover) values=$(__varta_ctl_ask units) ;;
+        resume) values="brake $(__varta_ctl_ask units)" ;;
         verify) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")

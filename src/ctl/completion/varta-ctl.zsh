@@ -40,6 +40,8 @@ _arguments -C \
         '--no-ask-password[do not ask for a password]' \
         '(-q --quiet)'{-q,--quiet}'[leave out remarks]' \
         '--root=[look below this directory]:directory:_directories' \
+        '--for=[pause for so long]:span' \
+        '--reason=[why it is paused]:reason' \
         '--status=[beat with this status]:status:(ok degraded critical)' \
         '--payload=[beat with this number]:number' \
         '--stdin[beat once for every line of standard input]' \
@@ -49,6 +51,9 @@ _arguments -C \
                 units\:"list the units of agents and their recovery"
                 monitor\:"show what happens, as it happens"
                 forget\:"drop agents from the list"
+                pause\:"hold recovery back, of something or everything"
+                resume\:"let recovery go on, or release the storm brake"
+                recover\:"recover a stalled unit now"
                 reload\:"have the observer read its configuration again"
                 verify\:"check the configuration, or one file of it"
                 cat-config\:"show the files of the configuration"
@@ -61,6 +66,7 @@ if [[ $state == argument ]]; then
         case $words[1] in
         status) _varta_ctl_observed ;;
         forget) _varta_ctl_agents ;;
+        pause | resume | recover) _varta_ctl_observed ;;
         verify) _files ;;
         esac
 fi

@@ -278,7 +278,7 @@ START_TEST(test_gave_up) {
         world_settle(&s.w);
         world_expect(&s.w, "refused gave-up", NULL); /* announced once */
         world_advance(&s.w, 10 * NSEC_PER_MINUTE);
-        world_expect(&s.w, "started silent", "refused in-flight", NULL);
+        world_expect(&s.w, "left-gave-up by-time", "started silent", "refused in-flight", NULL);
         ck_assert_uint_eq(recovery_gave_up(s.w.recovery), 0);
         stage_done(&s);
 }
