@@ -173,7 +173,8 @@ static bool pass_storm(Manager *m, const Event *e) {
         if (suppressed > 0) {
                 log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
                             reject_class_to_string(e->reject));
-                bus_signal_storm_summary(m->server, reject_class_to_string(e->reject), suppressed, STORM_WINDOW);
+                bus_signal_storm_summary(m->server, reject_class_to_string(e->reject), suppressed,
+                                         STORM_WINDOW);
         }
         return tell;
 }
