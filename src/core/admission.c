@@ -329,6 +329,7 @@ static Look look_again(Observer *o, Passage *p, bool accepted, Identity *ret_ide
         int r;
 
         s->asked = now;
+        s->flags &= (uint8_t) ~SLOT_LOOK_REFUSED;
         if (s->pidfd >= 0 && (!o->hooks.alive || o->hooks.alive(o->userdata, s->pidfd)))
                 return LOOK_SAME;
 
@@ -365,6 +366,7 @@ static Verdict admit_recycled(Observer *o, Passage *p, Identity *identity, nsec_
 
         o->counters.pid_recycles++;
         if (namespace_refused(o, identity->relation)) {
+                o->tracker.slots[p->slot].flags |= SLOT_LOOK_REFUSED;
                 identity_release(o, identity);
                 return namespace_drop(o, p, now);
         }
@@ -394,19 +396,30 @@ static Verdict admit_dead(Observer *o, Passage *p, Progress progress, nsec_t now
         return VERDICT_GONE;
 }
 
+/* Refused frames are not held back by the agent's rate, which counts from the last accepted one, and each of these
+ * would cost a look. */
+static bool looked_in_vain(const Observer *o, const Passage *p, nsec_t now) {
+        const Slot *s = &o->tracker.slots[p->slot];
+
+        return (s->flags & SLOT_LOOK_REFUSED) && nsec_sub(now, s->asked) < ASK_INTERVAL;
+}
+
 static Verdict admit_known(Observer *o, Passage *p, nsec_t now) {
         Slot *s = &o->tracker.slots[p->slot];
         Progress progress = progress_of(o, p, now);
         unsigned flags = 0;
         Identity identity;
 
-        if (_unlikely_(wants_look(o, p, progress, now)))
+        if (_unlikely_(wants_look(o, p, progress, now))) {
+                if (looked_in_vain(o, p, now))
+                        return refuse_rate(o, RATE_LIMIT_PER_PID);
                 switch (look_again(o, p, progress != PROGRESS_NONE, &identity, now)) {
                 case LOOK_ANOTHER:
                         return admit_recycled(o, p, &identity, now);
                 case LOOK_GONE:
                         return admit_dead(o, p, progress, now);
                 case LOOK_CONFLICT:
+                        s->flags |= SLOT_LOOK_REFUSED;
                         return reject(o, p, REJECT_NAMESPACE_CONFLICT, &o->counters.namespace_conflicts,
                                       VERDICT_NAMESPACE_CONFLICT, now);
                 case LOOK_SAME:
@@ -416,6 +429,7 @@ static Verdict admit_known(Observer *o, Passage *p, nsec_t now) {
                         }
                         break;
                 }
+        }
 
         switch (progress) {
         case PROGRESS_NONE:

@@ -17,7 +17,7 @@
 #define PID_MAX_INTERVAL (60 * NSEC_PER_SEC)
 
 /* A frame that does not move on may mean a recycled pid, and asking costs a system call or several: once in 10 ms
- * per agent, so that a flood of old nonces buys nothing. */
+ * per agent, so that a flood of old nonces buys nothing. Nor does one of frames that the last look refused. */
 #define ASK_INTERVAL (10 * NSEC_PER_MSEC)
 
 /* How close to the end and to the beginning two nonces must be to count as a wrap (vlp.md). */

@@ -26,7 +26,7 @@
 #define PROBE_MAX 128U
 
 #define ID_SLOT_BITS 20U
-static_assert(TRACKER_CAPACITY_MAX == UINT32_C(1) << ID_SLOT_BITS, "every slot number fits an id");
+static_assert((TRACKER_CAPACITY_MAX - 1) >> ID_SLOT_BITS == 0, "every slot number fits an id");
 
 /* Regions above this are worth transparent huge pages: random look-ups in more than 2 MiB miss the TLB. */
 #define HUGE_PAGE_SIZE (UINT64_C(2) << 20)
@@ -60,13 +60,13 @@ static TrackerHeader *region_new(uint64_t size) {
         start = p;
         if (size >= HUGE_PAGE_SIZE) {
                 /* Kernels before 6.7 align no mapping to huge pages by themselves: cut ours to it. */
-                start = (uint8_t *) (uintptr_t) align_up((uint64_t) (uintptr_t) p, HUGE_PAGE_SIZE);
-                if (start > p)
-                        (void) munmap(p, (size_t) (start - p));
-                if (start + size < p + room)
-                        (void) munmap((uint8_t *) (uintptr_t) align_up((uint64_t) (uintptr_t) (start + size),
-                                                                       4096),
-                                      (size_t) (p + room - start - size) / 4096 * 4096);
+                uint64_t address = (uint64_t) (uintptr_t) p,
+                         lead = align_up(address, HUGE_PAGE_SIZE) - address;
+
+                start = p + lead;
+                if (lead > 0)
+                        (void) munmap(p, lead);
+                (void) munmap(start + size, room - lead - size);
                 (void) madvise(start, size, MADV_HUGEPAGE); /* a hint: kernels without it lose speed only */
         }
 

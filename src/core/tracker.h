@@ -26,6 +26,7 @@ typedef enum SlotFlags {
         SLOT_HAS_TERMINAL = 1 << 4,  /* a terminal frame was accepted */
         SLOT_LAST_TERMINAL = 1 << 5, /* ... and it was the last accepted frame */
         SLOT_UID_POOLED = 1 << 6,    /* counted in the pool: the table of uids was full */
+        SLOT_LOOK_REFUSED = 1 << 7,  /* the last look at its process ended in a refusal */
 } SlotFlags;
 
 /* Two cache lines: what an accepted beat touches, and the rest. */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the tests of sockets and processes share. */
+
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "support.h"
+#include "util/fd.h"
+#include "vlp/frame.h"
+
+#define SO_PASSRIGHTS_NUMBER 83 /* asm-generic */
+
+void scratch_init(Scratch *s) {
+        (void) snprintf(s->path, sizeof(s->path), "/tmp/varta-test-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(s->path));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+void scratch_done(Scratch *s) {
+        ck_assert_int_eq(nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static const char *scratch_name(const char *prefix, const Scratch *s, const char *name) {
+        static char buffers[8][512];
+        static unsigned next;
+        char *buf = buffers[next++ % ELEMENTSOF(buffers)];
+        int n;
+
+        n = snprintf(buf, sizeof(buffers[0]), "%s%s/%s", prefix, s->path, name);
+        ck_assert(n > 0 && (size_t) n < sizeof(buffers[0]));
+        return buf;
+}
+
+const char *scratch_path(const Scratch *s, const char *name) {
+        return scratch_name("", s, name);
+}
+
+const char *scratch_address(const Scratch *s, const char *name) {
+        return scratch_name("unix:", s, name);
+}
+
+size_t count_fds(void) {
+        DIR *dir = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        ck_assert_ptr_nonnull(dir);
+        for (const struct dirent *e; (e = readdir(dir));)
+                n += e->d_name[0] != '.';
+        (void) closedir(dir);
+        return n - 1; /* the directory's own */
+}
+
+rlim_t set_fd_limit(rlim_t limit) {
+        struct rlimit old, new;
+
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+        new = old;
+        new.rlim_cur = limit;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &new), 0);
+        return old.rlim_cur;
+}
+
+rlim_t leave_fds(unsigned n) {
+        int fd = 0;
+
+        /* Numbers below may be free, and numbers above taken. */
+        for (n++; n > 0; fd++)
+                n -= fcntl(fd, F_GETFD) < 0;
+        return set_fd_limit((rlim_t) fd - 1);
+}
+
+int connect_to(const char *path) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        int fd;
+
+        ck_assert_uint_lt(strlen(path), sizeof(sa.sun_path));
+        memcpy(sa.sun_path, path, strlen(path));
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(connect(fd, (const struct sockaddr *) &sa, sizeof(sa)), 0);
+        return fd;
+}
+
+int send_bytes(int fd, const void *data, size_t size, size_t n_fds) {
+        uint8_t control[CMSG_SPACE(253 * sizeof(int))] __attribute__((aligned(8))) = {};
+        struct msghdr message = { .msg_iov = &(struct iovec){ .iov_base = (void *) data, .iov_len = size },
+                                  .msg_iovlen = 1 };
+
+        ck_assert_uint_le(n_fds, 253);
+        if (n_fds > 0) {
+                struct cmsghdr *c = (struct cmsghdr *) control;
+
+                message.msg_control = control;
+                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+                c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                for (size_t i = 0; i < n_fds; i++)
+                        memcpy(CMSG_DATA(c) + i * sizeof(int), &(int){ STDERR_FILENO }, sizeof(int));
+        }
+        return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? negative_errno() : 0;
+}
+
+void make_beat(uint8_t *ret_frame, uint32_t pid, uint64_t nonce) {
+        VlpFrame frame = { .pid = pid, .nonce = nonce, .timestamp = nonce, .status = VLP_STATUS_OK };
+
+        ck_assert_int_eq(vlp_frame_encode(&frame, ret_frame), 0);
+}
+
+int send_beat(int fd, uint32_t pid, uint64_t nonce) {
+        uint8_t frame[VLP_FRAME_SIZE];
+
+        make_beat(frame, pid, nonce);
+        return send_bytes(fd, frame, sizeof(frame), 0);
+}
+
+bool kernel_has_passrights(void) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t n = sizeof(int);
+        int value;
+
+        ck_assert_int_ge(fd, 0);
+        return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS_NUMBER, &value, &n) >= 0;
+}
