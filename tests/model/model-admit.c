@@ -63,7 +63,7 @@ static Verdict limited(Model *m, RateLimit limit) {
 
 /* 0: none. */
 static nsec_t per_pid_interval(const Model *m) {
-        CoreRate r = m->settings.per_pid_rate;
+        Rate r = m->settings.per_pid_rate;
 
         if (r.count == 0 || r.span == 0)
                 return 0;

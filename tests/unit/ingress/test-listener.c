@@ -380,8 +380,6 @@ enum {
 static const Refused refused[] = {
         { "a stream socket is refused", AF_UNIX, SOCK_STREAM },
         { "a sequential packet socket is refused", AF_UNIX, SOCK_SEQPACKET },
-        { "a UDP socket is refused", AF_INET, SOCK_DGRAM },
-        { "a UDP socket of IPv6 is refused", AF_INET6, SOCK_DGRAM },
         { "a TCP socket is refused", AF_INET, SOCK_STREAM },
         { "a regular file is refused", AF_UNSPEC, REGULAR_FILE },
         { "a pipe is refused", AF_UNSPEC, PIPE },

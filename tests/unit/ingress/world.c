@@ -73,7 +73,7 @@ void world_init(World *w) {
         memset(w, 0, sizeof(*w));
         scratch_init(&w->scratch);
         ck_assert_int_eq(sd_event_new(&w->event), 0);
-        ck_assert_int_eq(ingress_new(w->event, &hooks, w, priorities, &w->ingress), 0);
+        ck_assert_int_eq(ingress_new(w->event, &hooks, w, priorities, (const uint64_t[]){ 1, 2 }, &w->ingress), 0);
 }
 
 void world_done(World *w) {
