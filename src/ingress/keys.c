@@ -12,6 +12,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,7 +37,20 @@ static void wipe(uint8_t (*buf)[KEY_FILE_MAX]) {
         sodium_memzero(*buf, sizeof(*buf));
 }
 
+/* systemd gives a service its credentials in a directory of its own, and where that file system has ACLs, by an entry for the
+ * service's user on root's file: the group's bits are then the mask of that entry, and let no group in but root's. */
+static bool is_credential(const char *path, const struct stat *st) {
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        size_t n;
+
+        if (!directory || st->st_uid != 0 || st->st_gid != 0)
+                return false;
+        n = strlen(directory);
+        return strncmp(path, directory, n) == 0 && path[n] == '/' && !strchr(path + n + 1, '/');
+}
+
 static int check_file(const char *path, int fd, char **ret_reason) {
+        mode_t closed = 077;
         struct stat st;
 
         if (fstat(fd, &st) < 0)
@@ -48,7 +62,9 @@ static int check_file(const char *path, int fd, char **ret_reason) {
                 return refuse(ret_reason, -EPERM,
                               "%s: owned by uid %u; a key file has to be owned by uid %u or root", path,
                               (unsigned) st.st_uid, (unsigned) geteuid());
-        if (st.st_mode & 077)
+        if (is_credential(path, &st))
+                closed = 037;
+        if (st.st_mode & closed)
                 return refuse(ret_reason, -EPERM,
                               "%s: mode %04o lets others in; a key file has to be closed to group and "
                               "others (0600)",

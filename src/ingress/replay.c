@@ -121,7 +121,7 @@ static bool make_room(Replay *r, nsec_t threshold, nsec_t now) {
 
 ReplayVerdict replay_judge(Replay *r, SenderId id, const VlpSecureHeader *header, const VlpFrame *frame,
                            nsec_t threshold, nsec_t now) {
-        Sender *s, *swept;
+        Sender *s, *swept, left = {};
 
         assert(r && header && frame);
 
@@ -136,18 +136,19 @@ ReplayVerdict replay_judge(Replay *r, SenderId id, const VlpSecureHeader *header
         }
         if (swept && !moves_on(swept, frame))
                 return REPLAY_REFUSED;
+        if (swept)
+                left = *swept; /* whoever makes room may take its place */
         if (!make_room(r, threshold, now))
                 return REPLAY_TABLE_FULL;
+        swept = senders_find(&r->swept, id);
+        if (swept)
+                senders_remove(&r->swept, swept);
 
         s = senders_add(&r->live, id, now);
-        swept = senders_find(&r->swept, id); /* making room may have moved it */
-        if (swept) {
-                s->nonce = swept->nonce;
-                s->has_nonce = swept->has_nonce;
-                s->terminal_timestamp = swept->terminal_timestamp;
-                s->has_terminal = swept->has_terminal;
-                senders_remove(&r->swept, swept);
-        }
+        s->nonce = left.nonce;
+        s->has_nonce = left.has_nonce;
+        s->terminal_timestamp = left.terminal_timestamp;
+        s->has_terminal = left.has_terminal;
         set_prefix(s, header);
         remember(s, frame, false);
         return REPLAY_ACCEPTED;

@@ -227,6 +227,7 @@ START_TEST(test_live_stream) {
         _cleanup_close_ int fd = foreign_socket(SOCK_STREAM, path);
         Listener l;
 
+        ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(listener_bind(scratch_address(&scratch, "v.sock"), _FEATURE_ALL, &l), -EADDRINUSE);
         ck_assert(is_there(path));
 }
