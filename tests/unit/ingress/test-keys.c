@@ -129,8 +129,8 @@ END_TEST
 START_TEST(test_modes) {
         static const mode_t open_modes[] = { 0640, 0604, 0620, 0602, 0610, 0601, 0644, 0666, 0777 };
         const char *path = write_file("key", LINE, strlen(LINE), 0400);
-        _cleanup_(keys_freep) KeyRing *keys = expect_taken(path, NULL);
 
+        keys_free(expect_taken(path, NULL));
         for (size_t i = 0; i < ELEMENTSOF(open_modes); i++) {
                 ck_assert_int_eq(chmod(path, open_modes[i]), 0);
                 expect_refused(path, -EPERM, "0600");
