@@ -62,6 +62,9 @@ DEFINE_TO_STRING(unit_action, UnitAction, action_words)
 /* Quorums are counted among agents, of which there are at most this many. */
 #define AGENTS_MAX (1024U * 1024U)
 
+/* Each costs about 150 bytes of locked-down memory, and a sweep looks at one of them at a time. */
+#define SECURE_SENDERS_MAX 65536U
+
 /* A process with an open descriptor to it would be held this long: a stack trace takes seconds, a core minutes. */
 #define CAPTURE_MAX (10 * NSEC_PER_MINUTE)
 
@@ -91,6 +94,16 @@ const ConfigKey config_keys[] = {
                 .default_text = "4096",
                 .allowed = "a number from 1 to 1048576 (1M)",
                 .description = "How many agents are tracked; the memory is taken at start.",
+        },
+        {
+                CONFIG_OBSERVER, "SecureSenders", CONFIG_TYPE_COUNT,
+                FIELD(ObserverConfig, secure_senders),
+                .flags = CONFIG_KEY_START_ONLY,
+                .min = 1, .max = SECURE_SENDERS_MAX,
+                .default_text = "1024",
+                .allowed = "a number from 1 to 65536 (64K)",
+                .description = "How many secure senders are remembered, so that recordings of them "
+                               "are refused.",
         },
         {
                 CONFIG_OBSERVER, "PerPidRate", CONFIG_TYPE_RATE,
@@ -249,6 +262,14 @@ const ConfigKey config_keys[] = {
                 .default_text = "",
                 .allowed = "an absolute path, or the name of a credential of the service",
                 .description = "Where the keys of a secure listener are.",
+        },
+        {
+                CONFIG_LISTENER, "MasterKeyFile", CONFIG_TYPE_KEY_FILE,
+                FIELD(ListenerConfig, master_key_file),
+                .default_text = "",
+                .allowed = "an absolute path, or the name of a credential of the service",
+                .description = "Where the master keys of a secure listener are, from which each agent's "
+                               "own key is derived.",
         },
         {
                 CONFIG_UNIT, "Mode", CONFIG_TYPE_WORD,

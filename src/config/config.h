@@ -98,8 +98,9 @@ const char *unit_action_to_string(UnitAction a) _const_; /* "start" without the 
 
 typedef struct ObserverConfig {
         nsec_t stall_threshold;
-        uint32_t capacity; /* read at start only */
-        Rate per_pid_rate; /* count 0: off, as below */
+        uint32_t capacity;       /* read at start only */
+        uint32_t secure_senders; /* read at start only */
+        Rate per_pid_rate;       /* count 0: off, as below */
         Rate global_rate;
         uint32_t global_burst; /* 0: off */
         bool global_rate_auto; /* what was "auto" and stands resolved for `capacity` above */
@@ -132,7 +133,9 @@ typedef struct ListenerConfig {
         bool operator_attested;
         ListenerSource source;
         char unit[UNIT_NAME_MAX]; /* a .service, "" for none */
-        char key_file[CONFIG_PATH_MAX]; /* an absolute path, or (no '/') the name of a systemd credential; "" none */
+        /* An absolute path, or (no '/') the name of a systemd credential; "" none. */
+        char key_file[CONFIG_PATH_MAX];
+        char master_key_file[CONFIG_PATH_MAX];
 } ListenerConfig;
 
 typedef struct UnitActionSetting {

@@ -60,6 +60,8 @@ static Verdict judge_receive(Observer *o, const Passage *p, nsec_t now) {
         case RECEIVE_DECRYPT_FAILED:
                 c->decrypt_failures++;
                 return VERDICT_DECRYPT_FAILED;
+        case RECEIVE_PID_MISMATCH:
+                return reject(o, p, REJECT_AUTH_FAILURE, &c->auth_failures, VERDICT_AUTH_FAILURE, now);
         case RECEIVE_REPLAYED:
                 c->replays_refused++;
                 return VERDICT_REPLAYED;

@@ -3,11 +3,11 @@
 
 /* What the files of the observer share among themselves. Nobody outside core includes this. */
 
-#include "core/bucket.h"
 #include "core/observer.h"
 #include "core/tracker.h"
 #include "core/uids.h"
 #include "core/units.h"
+#include "util/bucket.h"
 
 /* Stalls that were concluded and not yet handed out. When it is full, later ones wait in the tracker's lists, which
  * are a queue themselves; 1,024 lets a whole fleet of a usual size be concluded at its exact moment. */

@@ -29,7 +29,7 @@ static int settings_check(const ObserverSettings *s) {
         return 0;
 }
 
-static nsec_t interval_of(CoreRate rate) {
+static nsec_t interval_of(Rate rate) {
         return rate.count == 0 || rate.span == 0 ? 0 : (rate.span + rate.count - 1) / rate.count;
 }
 

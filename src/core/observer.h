@@ -14,6 +14,7 @@
 
 #include "core/counters.h"
 #include "core/types.h"
+#include "util/parse.h"
 
 typedef struct Observer Observer;
 
@@ -23,18 +24,12 @@ typedef struct Observer Observer;
 /* Sockets an observer can listen on; the index is a uint8_t and systemd passes a handful. */
 #define OBSERVER_LISTENERS_MAX 64U
 
-/* A rate as the core wants it: `count` per `span`. count 0 or span 0: no limit. */
-typedef struct CoreRate {
-        uint32_t count;
-        nsec_t span;
-} CoreRate;
-
 typedef struct ObserverSettings {
         nsec_t threshold;    /* of agents without a unit; 10 ms .. 1 d */
         nsec_t forget;       /* likewise: ForgetSec= */
         nsec_t max_deferral; /* how long an overloaded observer may hold a verdict back */
-        CoreRate per_pid_rate;
-        CoreRate global_rate;
+        Rate per_pid_rate;
+        Rate global_rate;
         uint32_t global_burst; /* 0: no global limit */
         uint32_t capacity;     /* agents; 1 .. 1,048,576; at start only */
         uint32_t units;        /* units beside "none"; 1 .. 65,534; at start only; 0: UNITS_DEFAULT */

@@ -44,6 +44,7 @@ typedef enum ReceiveVerdict {
         RECEIVE_NO_CREDENTIALS,    /* a UDS datagram without SCM_CREDENTIALS */
         RECEIVE_DECRYPT_FAILED,    /* secure: no key opens it */
         RECEIVE_REPLAYED,          /* secure: opened, but seen before */
+        RECEIVE_PID_MISMATCH,      /* secure: opened, but the frame names another pid than its envelope */
         RECEIVE_SENDER_TABLE_FULL, /* secure: opened, but no room to remember the sender */
         RECEIVE_UNOPENED_LIMITED,  /* secure: dropped before any cryptography */
         _RECEIVE_VERDICT_MAX,

@@ -48,6 +48,9 @@ struct Manager {
         Connection systemd; /* nameless: nothing but recovery's calls */
         bool had_name;
 
+        uint64_t key_hash;                               /* of the caches of derived keys */
+        uint16_t listener_units[OBSERVER_LISTENERS_MAX]; /* numbers held for Unit= of listeners */
+
         Storms storms;
         nsec_t armed; /* what the timer is set to; NSEC_INFINITY: off */
         sd_event_source *timer;
@@ -73,9 +76,24 @@ int manager_timing_start(Manager *m);
 void manager_arm(Manager *m);
 
 /* receiving.c: sockets to observer */
+extern const IngressHooks manager_ingress_hooks;
 int manager_identities_start(Manager *m);
-int manager_receiving_start(Manager *m);
 extern const ObserverHooks manager_observer_hooks;
+
+/* listeners.c: the sockets, their rules and their keys */
+int manager_receiving_start(Manager *m);
+
+/* New keys of each secure listener, while a reload is not decided yet. */
+typedef struct ListenerKeys {
+        SecureKeys *keys[OBSERVER_LISTENERS_MAX];
+} ListenerKeys;
+
+/* Reads all keys that a configuration names. Returns 0, or negative errno and what is wrong as one line (free it), and
+ * nothing is held. */
+int manager_listeners_prepare(Manager *m, const Config *config, ListenerKeys *ret, char **ret_reason);
+void manager_listeners_discard(ListenerKeys *keys);
+/* Puts rules and keys into force, as the configuration in force says. */
+void manager_listeners_apply(Manager *m, ListenerKeys *keys);
 
 /* reporting.c: events to journal, bus and recovery */
 void manager_on_event(void *userdata, const Event *event);

@@ -76,7 +76,7 @@ static ObserverSettings make_settings(const Manager *m, const Config *config) {
         return s;
 }
 
-static void reload_apply(Manager *m, Config *config) {
+static void reload_apply(Manager *m, Config *config, ListenerKeys *keys) {
         ObserverSettings s;
         int r;
 
@@ -88,6 +88,7 @@ static void reload_apply(Manager *m, Config *config) {
         r = observer_reconfigure(m->observer, &s, manager_now(m));
         if (r < 0)
                 log_error_errno(r, "The observer did not take the new settings, ignoring");
+        manager_listeners_apply(m, keys);
         settings_recovery(config, &m->recovery_settings);
         r = recovery_reconfigure(m->recovery, &m->recovery_settings);
         if (r < 0)
@@ -100,18 +101,18 @@ static void reload_apply(Manager *m, Config *config) {
 int manager_reload(Manager *m, char **ret_reason) {
         _cleanup_(config_freep) Config *config = NULL;
         _cleanup_free_ char *first = NULL;
+        ListenerKeys keys = {};
         int r;
 
         r = settings_load(m->options.config, &config, &first);
-        if (r < 0)
-                log_error_errno(r, "Cannot read the configuration; the previous one stays in force");
-        else if (config_n_errors(config) > 0) {
+        if (r >= 0 && config_n_errors(config) == 0)
+                r = manager_listeners_prepare(m, config, &keys, &first);
+        if (r >= 0 && config_n_errors(config) > 0)
+                r = -EINVAL;
+        if (r < 0) {
                 log_struct(LOG_ERR, MESSAGE_CONFIG_REFUSED_ID, NULL, 0,
                            "Configuration refused, the previous one stays in force: %s",
-                           first ?: "see above");
-                r = -EINVAL;
-        }
-        if (r < 0) {
+                           first ?: strerror(-r));
                 manager_watch_log(m);
                 if (!ret_reason)
                         return r;
@@ -121,7 +122,8 @@ int manager_reload(Manager *m, char **ret_reason) {
         if (config_observer(config)->capacity != observer_settings(m->observer)->capacity)
                 log_notice("Capacity= is read at start only: restart varta.service for the new one");
 
-        reload_apply(m, TAKE_PTR(config));
+        reload_apply(m, TAKE_PTR(config), &keys);
+        manager_listeners_discard(&keys);
         log_info("Configuration reloaded");
         manager_watch_log(m);
         return 0;

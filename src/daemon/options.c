@@ -11,6 +11,7 @@
 
 #include "daemon/options.h"
 #include "ingress/identity.h"
+#include "ingress/listener-udp.h"
 #include "util/macro.h"
 #include "varta-build.h"
 
@@ -32,7 +33,9 @@ static const struct option long_options[] = {
         {},
 };
 
-#define LISTEN_ALLOWED  "unix:/ABSOLUTE/PATH, unix:@ABSTRACT-NAME"
+#define LISTEN_ALLOWED                                                                                      \
+        "unix:/ABSOLUTE/PATH, unix:@ABSTRACT-NAME, udp-secure:ADDRESS:PORT, udp:ADDRESS:PORT (numeric, an " \
+        "IPv6 address in brackets, a port from 1 to 65535)"
 #define CONFIG_ALLOWED  "the path of a file"
 #define LEVELS_ALLOWED  "emerg, alert, crit, err, warning, notice, info, debug"
 #define OPTIONS_ALLOWED "--help, --version, --user, --listen=ADDRESS, --config=FILE, --log-level=LEVEL"
@@ -43,8 +46,9 @@ static void help(void) {
                "  -h --help             Show this help\n"
                "     --version          Show the version\n"
                "     --user             Use the user bus and restart the user's own units\n"
-               "     --listen=ADDRESS   Receive beats at unix:PATH or unix:@NAME; may be\n"
-               "                        given several times, beside activated sockets\n"
+               "     --listen=ADDRESS   Receive beats at unix:PATH, unix:@NAME,\n"
+               "                        udp-secure:ADDRESS:PORT or udp:ADDRESS:PORT; may\n"
+               "                        be given several times, beside activated sockets\n"
                "     --config=FILE      Read this file instead of varta.conf and drop-ins\n"
                "     --log-level=LEVEL  emerg, alert, crit, err, warning, notice, info\n"
                "                        (default) or debug\n\n"
@@ -63,11 +67,20 @@ static int parse_level(const char *text) {
         return -EINVAL;
 }
 
-static int parse_listen(Options *o, const char *address) {
+/* The form only; whether it can be bound is found out when it is. */
+static int check_address(const char *address) {
         const char *path = address + STRLEN("unix:");
+        Transport transport;
+        PeerAddress peer;
+        socklen_t size;
 
-        if (strncmp(address, "unix:", STRLEN("unix:")) != 0 || (path[0] != '/' && path[0] != '@') ||
-            path[1] == 0) {
+        if (strncmp(address, "unix:", STRLEN("unix:")) == 0)
+                return (path[0] == '/' || path[0] == '@') && path[1] != 0 ? 0 : -EINVAL;
+        return listener_parse_udp(address, &transport, &peer, &size);
+}
+
+static int parse_listen(Options *o, const char *address) {
+        if (check_address(address) < 0) {
                 fprintf(stderr, "vartad: --listen=%s: not an address; allowed: " LISTEN_ALLOWED "\n",
                         address);
                 return -EINVAL;

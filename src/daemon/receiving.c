@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From sockets to the observer: the listeners there are, and what core asks of the kernel.
+ * From sockets to the observer, and what core asks of the kernel.
  */
 
 #include <inttypes.h>
-#include <systemd/sd-daemon.h>
 
 #include "daemon/manager-private.h"
 #include "daemon/message-ids.h"
@@ -36,15 +35,29 @@ static void on_empty(void *userdata, uint8_t listener, nsec_t now) {
         observer_listener_empty(m->observer, listener, now);
 }
 
+static void on_dropped(void *userdata, uint8_t listener, uint64_t n, nsec_t now) {
+        Manager *m = userdata;
+
+        observer_listener_dropped(m->observer, listener, n, now);
+}
+
+static void on_attempted(void *userdata, uint64_t n) {
+        Manager *m = userdata;
+
+        observer_count_aead(m->observer, n);
+}
+
 static void on_settled(void *userdata) {
         manager_arm(userdata);
 }
 
-static const IngressHooks ingress_hooks = {
+const IngressHooks manager_ingress_hooks = {
         .now = on_now,
         .datagrams = on_datagrams,
         .failed = on_failed,
         .empty = on_empty,
+        .dropped = on_dropped,
+        .attempted = on_attempted,
         .settled = on_settled,
 };
 
@@ -127,118 +140,7 @@ const ObserverHooks manager_observer_hooks = {
         .unit_rules = on_unit_rules,
 };
 
-/* ---- listeners -------------------------------------------------------------------------------------------- */
-
-/* The listener joins the observer and the loop; on failure it is the caller's again. */
-static int add_listener(Manager *m, Listener *l) {
-        int r;
-
-        r = observer_add_listener(m->observer, manager_now(m));
-        if (r < 0)
-                return r;
-        l->index = (uint8_t) r;
-        log_debug("Listening on %s (%s, receive buffer %" PRIu32 " bytes)", l->address, l->name,
-                  l->receive_buffer);
-        return ingress_add(m->ingress, l);
-}
-
-static void free_names(char ***names) {
-        for (char **n = *names; n && *n; n++)
-                free(*n);
-        free(*names);
-}
-
-/* Sockets that systemd made. One that is of no use is named and passed over: the others still are. */
-static int adopt_activated(Manager *m, unsigned *ret_n) {
-        _cleanup_(free_names) char **names = NULL;
-        int n;
-
-        n = sd_listen_fds_with_names(true, &names);
-        if (n < 0)
-                return log_error_errno(n, "Cannot take over the activated sockets");
-
-        for (int i = 0; i < n; i++) {
-                Listener l;
-                int r;
-
-                r = listener_adopt(SD_LISTEN_FDS_START + i, names[i], m->options.features, &l);
-                if (r == -EPROTOTYPE) {
-                        log_error("Activated socket \"%s\" is of no use here, ignoring it: allowed are "
-                                  "ListenDatagram= "
-                                  "sockets with a file system or abstract path",
-                                  names[i]);
-                        continue;
-                }
-                if (r < 0) {
-                        log_error_errno(r, "Cannot use activated socket \"%s\", ignoring it", names[i]);
-                        continue;
-                }
-                r = add_listener(m, &l);
-                if (r < 0) {
-                        log_error_errno(r, "Cannot listen on activated socket \"%s\", ignoring it",
-                                        names[i]);
-                        listener_done(&l);
-                        continue;
-                }
-                (*ret_n)++;
-        }
-        return 0;
-}
-
-static int bind_address(Manager *m, const char *address) {
-        Listener l;
-        int r;
-
-        r = listener_bind(address, m->options.features, &l);
-        if (r == -EADDRINUSE)
-                return log_error_errno(
-                                r,
-                                "Cannot listen on %s: another process receives there; stop it, or choose "
-                                "another path",
-                                address);
-        if (r == -EEXIST)
-                return log_error_errno(
-                                r,
-                                "Cannot listen on %s: something that is no socket is there; remove it, or "
-                                "choose another path",
-                                address);
-        if (r == -ENAMETOOLONG)
-                return log_error_errno(r, "Cannot listen on %s: a socket's path has at most 107 characters",
-                                       address);
-        if (r < 0)
-                return log_error_errno(r, "Cannot listen on %s", address);
-
-        r = add_listener(m, &l);
-        if (r < 0) {
-                listener_done(&l);
-                return log_error_errno(r, "Cannot listen on %s", address);
-        }
-        return 0;
-}
-
-int manager_receiving_start(Manager *m) {
-        IngressPriorities priorities = { .normal = PRIORITY_INGRESS, .yielding = PRIORITY_INGRESS_YIELDING };
-        unsigned n = 0;
-        int r;
-
-        r = ingress_new(m->event, &ingress_hooks, m, priorities, &m->ingress);
-        if (r < 0)
-                return log_error_errno(r, "Cannot prepare to receive");
-        r = adopt_activated(m, &n);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < m->options.n_listen; i++) {
-                r = bind_address(m, m->options.listen[i]);
-                if (r < 0)
-                        return r;
-                n++;
-        }
-        if (n == 0) {
-                log_error("Nothing to listen on: start varta.socket, or give --listen=unix:PATH");
-                return -EDESTADDRREQ;
-        }
-        return 0;
-}
+/* ---- the start ------------------------------------------------------------------------------------------- */
 
 int manager_identities_start(Manager *m) {
         return identities_new(m->event, "/proc", "/sys/fs/cgroup", m->options.user, m->options.features,

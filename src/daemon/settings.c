@@ -53,10 +53,6 @@ int settings_load(const char *path, Config **ret, char **ret_first) {
         return 0;
 }
 
-static CoreRate core_rate(Rate rate) {
-        return (CoreRate){ .count = rate.count, .span = rate.span };
-}
-
 void settings_observer(const Config *config, ObserverSettings *settings) {
         ObserverConfig c = *config_observer(config);
         UnitPolicy none;
@@ -71,8 +67,8 @@ void settings_observer(const Config *config, ObserverSettings *settings) {
         settings->threshold = c.stall_threshold;
         settings->forget = none.forget;
         settings->max_deferral = c.max_deferral;
-        settings->per_pid_rate = core_rate(c.per_pid_rate);
-        settings->global_rate = core_rate(c.global_rate);
+        settings->per_pid_rate = c.per_pid_rate;
+        settings->global_rate = c.global_rate;
         settings->global_burst = c.global_burst;
         settings->per_uid_share = (uint8_t) c.per_uid_share_percent;
         settings->eviction =

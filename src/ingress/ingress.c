@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 
 #include "ingress/control.h"
-#include "ingress/ingress.h"
+#include "ingress/describe.h"
 #include "util/fd.h"
 
 /* The same socket limit as the observer's; a byte of index. */
@@ -40,6 +40,8 @@ typedef struct Source {
         Ingress *ingress;
         Listener listener;
         sd_event_source *source;
+        ListenerRules rules;
+        SecureKeys *keys; /* owned */
 } Source;
 
 struct Ingress {
@@ -55,7 +57,13 @@ struct Ingress {
         Source *sources[LISTENERS_MAX];
         size_t n_sources;
 
-        struct mmsghdr messages[INGRESS_BATCH];
+        Secure *secure; /* owned */
+        uint64_t hash_key[2];
+
+        struct mmsghdr messages[INGRESS_BATCH];     /* of UNIX sockets: nobody asks for the sender's path */
+        struct mmsghdr udp_messages[INGRESS_BATCH]; /* the same buffers, and the sender's address */
+        PeerAddress peers[INGRESS_BATCH];
+        uint8_t frames[INGRESS_BATCH][VLP_FRAME_SIZE]; /* what came out of envelopes */
         struct iovec vectors[INGRESS_BATCH];
         Datagram datagrams[INGRESS_BATCH];
         uint8_t buffers[INGRESS_BATCH][BUFFER_SIZE];
@@ -63,7 +71,7 @@ struct Ingress {
 };
 
 int ingress_new(sd_event *event, const IngressHooks *hooks, void *userdata, IngressPriorities priorities,
-                Ingress **ret) {
+                const uint64_t hash_key[2], Ingress **ret) {
         Ingress *i;
 
         assert(event && hooks && ret);
@@ -75,6 +83,7 @@ int ingress_new(sd_event *event, const IngressHooks *hooks, void *userdata, Ingr
         i->hooks = *hooks;
         i->userdata = userdata;
         i->priorities = priorities;
+        memcpy(i->hash_key, hash_key, sizeof(i->hash_key));
         for (size_t k = 0; k < INGRESS_BATCH; k++) {
                 i->vectors[k] = (struct iovec){ .iov_base = i->buffers[k], .iov_len = BUFFER_SIZE };
                 i->messages[k].msg_hdr = (struct msghdr){
@@ -83,9 +92,25 @@ int ingress_new(sd_event *event, const IngressHooks *hooks, void *userdata, Ingr
                         .msg_control = i->controls[k],
                         .msg_controllen = CONTROL_SIZE,
                 };
+                i->udp_messages[k] = i->messages[k];
+                i->udp_messages[k].msg_hdr.msg_name = &i->peers[k];
+                i->udp_messages[k].msg_hdr.msg_namelen = sizeof(PeerAddress);
         }
         *ret = i;
         return 0;
+}
+
+/* Without libsodium there is neither, and nothing to drop. */
+static void drop_keys(SecureKeys *keys) {
+#if HAVE_SECURE_UDP
+        (void) secure_keys_free(keys);
+#endif
+}
+
+static void drop_secure(Secure *secure) {
+#if HAVE_SECURE_UDP
+        (void) secure_free(secure);
+#endif
 }
 
 Ingress *ingress_free(Ingress *i) {
@@ -95,52 +120,49 @@ Ingress *ingress_free(Ingress *i) {
         for (size_t k = 0; k < i->n_sources; k++) {
                 sd_event_source_disable_unref(i->sources[k]->source);
                 listener_done(&i->sources[k]->listener);
+                drop_keys(i->sources[k]->keys);
                 free(i->sources[k]);
         }
+        drop_secure(i->secure);
         sd_event_unref(i->event);
         free(i);
         return NULL;
 }
 
-static void close_fd(int fd) {
-        (void) safe_close(fd);
+static DescribeContext context_of(Ingress *i, Source *s, nsec_t now) {
+        return (DescribeContext){
+                .listener = &s->listener,
+                .rules = &s->rules,
+                .secure = i->secure,
+                .keys = s->keys,
+                .hash_key = i->hash_key,
+                .now = now,
+                .drops = s->listener.drops,
+        };
 }
 
-/* What the message is, before anybody looks inside. Cut control data comes first: with it gone, so may be the
- * credentials, and with them any right to judge the rest. */
-static void describe(const Listener *l, struct mmsghdr *m, Datagram *d) {
-        Control control;
+/* What the kernel and the envelopes had to say beside the datagrams. */
+static void tell_rest(Ingress *i, Source *s, const DescribeContext *c) {
+        Listener *l = &s->listener;
 
-        control_parse(&m->msg_hdr, close_fd, &control);
-        *d = (Datagram){
-                .frame = m->msg_hdr.msg_iov->iov_base,
-                .source = SOURCE_LOCAL,
-                .uid = UID_NONE,
-                .listener = l->index,
-                .origin = ORIGIN_SOCKET_MODE_ONLY,
-                .verdict = RECEIVE_OK,
-        };
-        if (control.has_credentials) {
-                d->uid = control.uid;
-                d->pid = control.pid;
-                if (control.pid > 0)
-                        d->origin = ORIGIN_KERNEL_ATTESTED;
+        if (c->attempts > 0)
+                i->hooks.attempted(i->userdata, c->attempts);
+        if (c->drops != l->drops) {
+                i->hooks.dropped(i->userdata, l->index, (uint32_t) (c->drops - l->drops), c->now);
+                l->drops = c->drops;
         }
-
-        if (m->msg_hdr.msg_flags & MSG_CTRUNC)
-                d->verdict = RECEIVE_CONTROL_TRUNCATED;
-        else if (m->msg_len != VLP_FRAME_SIZE || (m->msg_hdr.msg_flags & MSG_TRUNC))
-                d->verdict = RECEIVE_MIS_SIZED;
-        else if (!control.has_credentials)
-                d->verdict = RECEIVE_NO_CREDENTIALS;
 }
 
 /* Reads one batch. Returns how many datagrams there were; fewer than INGRESS_BATCH: the queue ran empty. */
-static size_t read_batch(Ingress *i, Listener *l) {
+static size_t read_batch(Ingress *i, Source *s) {
+        Listener *l = &s->listener;
+        bool udp = l->transport != TRANSPORT_UNIX;
+        struct mmsghdr *messages = udp ? i->udp_messages : i->messages;
+        DescribeContext c;
         nsec_t now;
         int n;
 
-        n = recvmmsg(l->fd, i->messages, INGRESS_BATCH, MSG_DONTWAIT, NULL);
+        n = recvmmsg(l->fd, messages, INGRESS_BATCH, MSG_DONTWAIT, NULL);
         now = i->hooks.now(i->userdata);
         if (n < 0) {
                 if (errno != EAGAIN && errno != EINTR)
@@ -150,12 +172,19 @@ static size_t read_batch(Ingress *i, Listener *l) {
                 return 0;
         }
 
+        c = context_of(i, s, now);
         for (int k = 0; k < n; k++) {
-                describe(l, &i->messages[k], &i->datagrams[k]);
-                i->messages[k].msg_hdr.msg_controllen = CONTROL_SIZE; /* the kernel wrote what it used */
+                if (udp) {
+                        describe_udp_message(&c, &messages[k], i->frames[k], &i->datagrams[k]);
+                        messages[k].msg_hdr.msg_namelen = sizeof(PeerAddress);
+                } else
+                        describe_unix_message(&c, &messages[k], &i->datagrams[k]);
+                messages[k].msg_hdr.msg_controllen = CONTROL_SIZE; /* the kernel wrote what it used */
         }
         l->datagrams += (uint64_t) n;
         i->hooks.datagrams(i->userdata, i->datagrams, (size_t) n, now);
+        if (udp)
+                tell_rest(i, s, &c);
         if ((unsigned) n < INGRESS_BATCH)
                 i->hooks.empty(i->userdata, l->index, now);
         return (size_t) n;
@@ -217,7 +246,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
                         return r;
         }
 
-        (void) read_batch(i, &s->listener);
+        (void) read_batch(i, s);
         i->hooks.settled(i->userdata);
 
         (void) sd_event_get_iteration(i->event, &iteration);
@@ -259,10 +288,30 @@ int ingress_add(Ingress *i, Listener *listener) {
         return 0;
 }
 
+void ingress_set_rules(Ingress *i, size_t n, const ListenerRules *rules) {
+        assert(i && n < i->n_sources && rules);
+
+        i->sources[n]->rules = *rules;
+}
+
+void ingress_set_keys(Ingress *i, size_t n, SecureKeys *keys) {
+        assert(i && n < i->n_sources);
+
+        drop_keys(i->sources[n]->keys);
+        i->sources[n]->keys = keys;
+}
+
+void ingress_set_secure(Ingress *i, Secure *secure) {
+        assert(i);
+
+        drop_secure(i->secure);
+        i->secure = secure;
+}
+
 void ingress_drain(Ingress *i) {
         for (size_t k = 0; k < i->n_sources; k++)
                 for (size_t n = 0; n < DRAIN_BATCHES; n++)
-                        if (read_batch(i, &i->sources[k]->listener) < INGRESS_BATCH)
+                        if (read_batch(i, i->sources[k]) < INGRESS_BATCH)
                                 break;
 }
 

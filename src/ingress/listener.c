@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "ingress/identity.h"
+#include "ingress/listener-udp.h"
 #include "ingress/listener.h"
 #include "util/fd.h"
 
@@ -24,7 +25,13 @@
 #define LISTENER_UMASK 0117
 
 const char *transport_to_string(Transport t) {
-        return t == TRANSPORT_UNIX ? "unix" : NULL;
+        static const char *const names[_TRANSPORT_MAX] = {
+                [TRANSPORT_UNIX] = "unix",
+                [TRANSPORT_UDP] = "udp",
+                [TRANSPORT_SECURE_UDP] = "udp-secure",
+        };
+
+        return (int) t >= 0 && t < _TRANSPORT_MAX ? names[t] : NULL;
 }
 
 static int set_option(int fd, int option, int value) {
@@ -33,7 +40,7 @@ static int set_option(int fd, int option, int value) {
         return 0;
 }
 
-static int configure(Listener *l, unsigned features) {
+static int configure_unix(Listener *l, unsigned features) {
         socklen_t n = sizeof(int);
         int r, flags, size = 0;
 
@@ -53,7 +60,7 @@ static int configure(Listener *l, unsigned features) {
         return 0;
 }
 
-static void describe(Listener *l) {
+static void describe_unix(Listener *l) {
         struct sockaddr_un sa = {};
         socklen_t n = sizeof(sa);
         size_t path;
@@ -69,27 +76,38 @@ static void describe(Listener *l) {
                 (void) snprintf(l->address, sizeof(l->address), "%.*s", (int) path, sa.sun_path);
 }
 
-static bool is_unix_datagram(int fd) {
+/* What a descriptor is: by its family, and for UDP by its name. Negative for what cannot carry beats. */
+static Transport transport_of(int fd, const char *name) {
         socklen_t n = sizeof(int);
         int domain = 0, type = 0;
 
-        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) >= 0 && domain == AF_UNIX &&
-               getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) >= 0 && type == SOCK_DGRAM;
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 || type != SOCK_DGRAM)
+                return _TRANSPORT_INVALID;
+        if (domain == AF_UNIX)
+                return TRANSPORT_UNIX;
+        if (domain != AF_INET && domain != AF_INET6)
+                return _TRANSPORT_INVALID;
+        return strcmp(name, LISTENER_NAME_PLAINTEXT) == 0 ? TRANSPORT_UDP : TRANSPORT_SECURE_UDP;
 }
 
 int listener_adopt(int fd, const char *name, unsigned features, Listener *ret) {
-        Listener l = { .transport = TRANSPORT_UNIX, .fd = fd };
+        Listener l = { .fd = fd };
         int r;
 
         assert(name && ret);
 
-        if (!is_unix_datagram(fd))
+        l.transport = transport_of(fd, name);
+        if (l.transport < 0)
                 return -EPROTOTYPE;
-        r = configure(&l, features);
+        r = l.transport == TRANSPORT_UNIX ? configure_unix(&l, features) : listener_configure_udp(&l);
         if (r < 0)
                 return r;
         (void) snprintf(l.name, sizeof(l.name), "%s", name);
-        describe(&l);
+        if (l.transport == TRANSPORT_UNIX)
+                describe_unix(&l);
+        else
+                listener_describe_udp(&l);
         *ret = l;
         return 0;
 }
@@ -159,15 +177,13 @@ static int bind_unix(int fd, const struct sockaddr_un *sa, socklen_t size) {
         return bind_once(fd, sa, size);
 }
 
-int listener_bind(const char *address, unsigned features, Listener *ret) {
+static int listener_bind_unix(const char *address, unsigned features, Listener *ret) {
         Listener l = { .transport = TRANSPORT_UNIX, .name = "unix" };
         _cleanup_close_ int fd = -1;
         struct sockaddr_un sa;
         struct stat st;
         socklen_t size;
         int r;
-
-        assert(address && ret);
 
         r = parse_unix(address, &sa, &size);
         if (r < 0)
@@ -176,7 +192,7 @@ int listener_bind(const char *address, unsigned features, Listener *ret) {
         if (fd < 0)
                 return negative_errno();
         l.fd = fd;
-        r = configure(&l, features); /* before the first datagram can arrive */
+        r = configure_unix(&l, features); /* before the first datagram can arrive */
         if (r < 0)
                 return r;
         r = bind_unix(fd, &sa, size);
@@ -188,10 +204,49 @@ int listener_bind(const char *address, unsigned features, Listener *ret) {
                 l.device = st.st_dev;
                 l.inode = st.st_ino;
         }
-        describe(&l);
+        describe_unix(&l);
         l.fd = TAKE_FD(fd);
         *ret = l;
         return 0;
+}
+
+static int listener_bind_udp(const char *address, Listener *ret) {
+        _cleanup_close_ int fd = -1;
+        Listener l = {};
+        PeerAddress a;
+        socklen_t size;
+        int r, on = 1;
+
+        r = listener_parse_udp(address, &l.transport, &a, &size);
+        if (r < 0)
+                return r;
+        fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return negative_errno();
+        /* An IPv6 listener must not take the IPv4 port as well: that one is a listener of its own. */
+        if (a.sa.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+                return negative_errno();
+        l.fd = fd;
+        r = listener_configure_udp(&l);
+        if (r < 0)
+                return r;
+        if (bind(fd, &a.sa, size) < 0)
+                return negative_errno();
+
+        (void) snprintf(l.name, sizeof(l.name), "%s",
+                        l.transport == TRANSPORT_UDP ? LISTENER_NAME_PLAINTEXT : LISTENER_NAME_SECURE);
+        listener_describe_udp(&l);
+        l.fd = TAKE_FD(fd);
+        *ret = l;
+        return 0;
+}
+
+int listener_bind(const char *address, unsigned features, Listener *ret) {
+        assert(address && ret);
+
+        if (strncmp(address, "udp", STRLEN("udp")) == 0)
+                return listener_bind_udp(address, ret);
+        return listener_bind_unix(address, features, ret);
 }
 
 void listener_done(Listener *l) {

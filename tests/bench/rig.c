@@ -95,7 +95,8 @@ void rig_init(Rig *rig, uint32_t capacity, nsec_t threshold) {
 
         *rig = (Rig){ .manager.clock = CLOCK_MONOTONIC };
         if (sd_event_new(&m->event) < 0 || manager_timing_start(m) < 0 ||
-            ingress_new(m->event, &ingress_hooks, rig, priorities, &m->ingress) < 0 ||
+            ingress_new(m->event, &ingress_hooks, rig, priorities, (const uint64_t[]){ 1, 2 }, &m->ingress) <
+                            0 ||
             observer_new(&settings, &observer_hooks, rig, manager_now(m), &m->observer) < 0)
                 bench_die("Cannot make an observer for %" PRIu32 " agents", capacity);
 }

@@ -63,7 +63,7 @@ static Verdict limited(Model *m, RateLimit limit) {
 
 /* 0: none. */
 static nsec_t per_pid_interval(const Model *m) {
-        CoreRate r = m->settings.per_pid_rate;
+        Rate r = m->settings.per_pid_rate;
 
         if (r.count == 0 || r.span == 0)
                 return 0;
@@ -449,6 +449,8 @@ static Verdict judge(Model *m, const Datagram *d) {
         case RECEIVE_DECRYPT_FAILED:
                 m->counters.decrypt_failures++;
                 return VERDICT_DECRYPT_FAILED;
+        case RECEIVE_PID_MISMATCH:
+                return auth_failure(m, &b);
         case RECEIVE_REPLAYED:
                 m->counters.replays_refused++;
                 return VERDICT_REPLAYED;

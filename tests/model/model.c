@@ -218,7 +218,7 @@ bool model_bucket_take(ModelBucket *b, nsec_t now) {
 }
 
 /* What was spent stays spent, counted in tokens; a limit that was off has spent nothing. */
-static void bucket_reconfigure(ModelBucket *b, CoreRate rate, uint32_t burst, nsec_t now) {
+static void bucket_reconfigure(ModelBucket *b, Rate rate, uint32_t burst, nsec_t now) {
         unsigned __int128 spent = 0;
 
         if (b->limit > 0 && b->rate.count > 0) {

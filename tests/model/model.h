@@ -64,7 +64,7 @@ typedef struct ModelStall {
 /* Credits of the global bucket: a token is worth `span`, a nanosecond earns `count`. */
 typedef struct ModelBucket {
         unsigned __int128 credit, limit;
-        CoreRate rate;
+        Rate rate;
         nsec_t last;
 } ModelBucket;
 

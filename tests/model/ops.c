@@ -48,7 +48,7 @@ void settings_vary(ObserverSettings *s, uint64_t seed) {
         static const nsec_t forgets[] = { 5 * NSEC_PER_MSEC, 200 * NSEC_PER_MSEC, NSEC_PER_SEC,
                                           NSEC_PER_HOUR };
         static const nsec_t deferrals[] = { 0, NSEC_PER_MSEC, 50 * NSEC_PER_MSEC, 10 * NSEC_PER_SEC };
-        static const CoreRate per_pid[] = {
+        static const Rate per_pid[] = {
                 { 0, 0 },
                 { 0, NSEC_PER_SEC },
                 { 1, NSEC_PER_SEC },
@@ -56,7 +56,7 @@ void settings_vary(ObserverSettings *s, uint64_t seed) {
                 { 1000, NSEC_PER_SEC },
                 { 7, 5 },
         };
-        static const CoreRate global[] = {
+        static const Rate global[] = {
                 { 0, 0 },
                 { 0, 0 },
                 { 1, NSEC_PER_SEC },

@@ -314,11 +314,12 @@ class Rig:
         self.installed = [line for line in log.splitlines() if line]
         script = (SOURCE / "units" / "post-install").read_text()
         self.post_install = self.run(["sh", "-s"], input=script).stdout
-        worker = self.build / "tests/system/varta-test-worker"
-        if worker.exists():
-            target = self.root / "usr/local/bin/varta-test-worker"
-            shutil.copy2(worker, target)
-            target.chmod(0o755)
+        for name in ("varta-test-worker", "varta-test-udp-worker"):
+            if (self.build / "tests/system" / name).exists():
+                target = self.root / "usr/local/bin" / name
+                shutil.copy2(self.build / "tests/system" / name, target)
+                target.chmod(0o755)
+        if (self.build / "tests/system/varta-test-worker").exists():
             for unit in SOURCE.glob("tests/system/units/*"):
                 self.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
         if self.sanitized:

@@ -18,7 +18,7 @@ case = suite.case
 def _(rig):
     # The manual pages are looked up as well, where they were built and there is a program to look.
     pages = [] if rig.run(["sh", "-c", "man --where vartad varta.conf varta"], check=False).returncode == 0 else ["--man=no"]
-    units = [f"/usr/lib/systemd/system/{unit}" for unit in ("varta.socket", "varta.service")]
+    units = [f"/usr/lib/systemd/system/{unit}" for unit in ("varta.socket", "varta-udp.socket", "varta-udp-plaintext.socket", "varta.service")]
     done = rig.run(["systemd-analyze", "verify", *pages, *units], check=False)
     expect_equal((done.returncode, done.stdout + done.stderr), (0, ""), "status and output")
 

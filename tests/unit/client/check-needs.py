@@ -14,8 +14,8 @@ def main():
     readelf, library, *expected = sys.argv[1:]
     listing = subprocess.run([readelf, "-dW", library], check=True, capture_output=True, text=True).stdout
     # Their numbers are not our business, and the loader is part of libc.
-    needed = {re.sub(r"\.so[.\d]*$", "", name) for name in re.findall(r"\(NEEDED\).*\[(.*)\]", listing)}
-    needed.discard("ld-linux-x86-64")
+    needed = {re.sub(r"\.so[.\d]*$", "", name) for name in re.findall(r"\(NEEDED\).*\[(.*)\]", listing)
+              if not name.startswith("ld-linux")}
 
     print(f"{library} needs {', '.join(sorted(needed))}")
     for name in sorted(needed ^ set(expected)):

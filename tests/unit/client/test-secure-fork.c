@@ -90,7 +90,7 @@ START_TEST(test_child) {
 
         /* The parent goes on as if nothing had been. */
         ck_assert_int_eq(beat(&c, 1), 0);
-        frame = capture_wait(&c, &child);
+        (void) capture_wait(&c, &child);
         ck_assert_uint_eq(child.iv_counter, 3);
         ck_assert_mem_eq(child.iv_random, parent.iv_random, VLP_IV_RANDOM_SIZE);
         capture_close(&c);

@@ -317,19 +317,21 @@ START_TEST(test_arguments) {
 }
 END_TEST
 
-/* Whether the mapping that begins at `address` has the kernel's flag, such as "dd" for "not dumped". */
+/* Whether the mapping that begins at `address` has the kernel's flag, such as " dd" for "not dumped". */
 static bool mapping_has(const void *address, const char *flag) {
         FILE *f = fopen("/proc/self/smaps", "re");
-        unsigned long begin, end;
         bool inside = false, found = false;
-        char line[512];
+        char line[512], head[32];
 
         ck_assert_ptr_nonnull(f);
-        while (!found && fgets(line, sizeof(line), f)) {
-                if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
-                        inside = begin == (unsigned long) address;
-                else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+        ck_assert_int_gt(snprintf(head, sizeof(head), "%lx-", (unsigned long) address), 0);
+        while (fgets(line, sizeof(line), f)) {
+                if (strncmp(line, head, strlen(head)) == 0)
+                        inside = true;
+                else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
                         found = strstr(line, flag);
+                        break;
+                }
         }
         ck_assert_int_eq(fclose(f), 0);
         return found;

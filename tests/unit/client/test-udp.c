@@ -249,7 +249,7 @@ static int listen_anywhere(in_port_t port) {
 
 /* The last byte of the address that the next datagram comes from, and its nonce; 0 when there is none. */
 static unsigned received_from(int fd, uint64_t *ret_nonce) {
-        struct sockaddr_in from;
+        struct sockaddr_in from = {};
         socklen_t size = sizeof(from);
         uint8_t data[VLP_FRAME_SIZE];
         VlpFrame frame;
@@ -269,7 +269,7 @@ static bool new_network(void) {
 static int child_comes_online(void *userdata) {
         static const char *const addresses[] = { "udp:127.0.0.1:8675", "udp:[::1]:8675",
                                                  "udp:192.0.2.1:8675" };
-        VartaAgent *agents[3];
+        VartaAgent *agents[3] = {};
         uint64_t nonce = 0;
         int fd;
 

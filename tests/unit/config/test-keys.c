@@ -36,6 +36,10 @@ static const Row rows[] = {
         { OBS, "Capacity", "1048577", NULL },
         { OBS, "Capacity", "-1", NULL },
         { OBS, "Capacity", "many", NULL },
+        { OBS, "SecureSenders", "1", "1" },
+        { OBS, "SecureSenders", "64K", "65536" },
+        { OBS, "SecureSenders", "0", NULL },
+        { OBS, "SecureSenders", "65537", NULL },
         { OBS, "PerPidRate", "50/s", "50/s" },
         { OBS, "PerPidRate", "1/1d", "1/d" },
         { OBS, "PerPidRate", "1000000/1ms", "1000000/ms" },
@@ -114,6 +118,9 @@ static const Row rows[] = {
         { LIS, "KeyFile", "varta-keys", "varta-keys" },
         { LIS, "KeyFile", "keys/mine", NULL },
         { LIS, "KeyFile", "..", NULL },
+        { LIS, "MasterKeyFile", "/etc/varta/keys", "/etc/varta/keys" },
+        { LIS, "MasterKeyFile", "varta-keys", "varta-keys" },
+        { LIS, "MasterKeyFile", "keys/mine", NULL },
         { UNI, "Mode", "off", "off" },
         { UNI, "Mode", "warn", "warn" },
         { UNI, "Mode", "enforce", "enforce" },
@@ -263,6 +270,7 @@ START_TEST(test_defaults) {
         static const Row defaults[] = {
                 { OBS, "StallThresholdSec", NULL, "5s" },
                 { OBS, "Capacity", NULL, "4096" },
+                { OBS, "SecureSenders", NULL, "1024" },
                 { OBS, "PerPidRate", NULL, "100/s" },
                 { OBS, "GlobalRate", NULL, "auto" },
                 { OBS, "GlobalBurst", NULL, "auto" },
@@ -280,6 +288,7 @@ START_TEST(test_defaults) {
                 { LIS, "Source", NULL, "auto" },
                 { LIS, "Unit", NULL, "" },
                 { LIS, "KeyFile", NULL, "" },
+                { LIS, "MasterKeyFile", NULL, "" },
                 { UNI, "Mode", NULL, "warn" },
                 { UNI, "StallThresholdSec", NULL, "5s" },
                 { UNI, "OnExit", NULL, "auto" },
@@ -476,7 +485,7 @@ START_TEST(test_too_long) {
 }
 END_TEST
 
-/* What others read from the schema: no key goes without words, and a reload passes over exactly these two. */
+/* What others read from the schema: no key goes without words, and a reload passes over exactly these three. */
 START_TEST(test_schema) {
         const ConfigKey *key;
 
@@ -488,6 +497,7 @@ START_TEST(test_schema) {
                 ck_assert_int_eq(description[strlen(description) - 1], '.');
                 ck_assert_int_eq(config_key_is_start_only(key),
                                  strcmp(config_key_name(key), "Capacity") == 0 ||
+                                                 strcmp(config_key_name(key), "SecureSenders") == 0 ||
                                                  strcmp(config_key_name(key), "ClockSource") == 0);
         }
         ck_assert_ptr_null(config_key_find(CONFIG_UNIT, "Capacity"));

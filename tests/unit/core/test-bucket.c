@@ -4,8 +4,8 @@
 
 #include <check.h>
 
-#include "core/bucket.h"
 #include "run-tests.h"
+#include "util/bucket.h"
 
 #define SEC NSEC_PER_SEC
 
@@ -21,7 +21,7 @@ static uint64_t random_next(uint64_t *state) {
 START_TEST(test_starts_full) {
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ 1, SEC }, 3, 0);
+        bucket_init(&b, (Rate){ 1, SEC }, 3, 0);
         for (int i = 0; i < 3; i++)
                 require(bucket_take(&b, 0));
         require(!bucket_take(&b, 0));
@@ -34,7 +34,7 @@ END_TEST
 /* bucket: a rate, a span or a burst of 0 switches it off */
 START_TEST(test_off) {
         static const struct {
-                CoreRate rate;
+                Rate rate;
                 uint32_t burst;
         } off[] = { { { 0, SEC }, 5 }, { { 5, 0 }, 5 }, { { 5, SEC }, 0 }, { { 0, 0 }, 0 } };
         Bucket b;
@@ -54,7 +54,7 @@ START_TEST(test_asked_every_microsecond) {
         nsec_t last = 0;
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ 1, SEC }, 1, 0);
+        bucket_init(&b, (Rate){ 1, SEC }, 1, 0);
         for (nsec_t now = 0; now <= 5 * SEC; now += NSEC_PER_USEC)
                 if (bucket_take(&b, now)) {
                         require(now == last);
@@ -70,7 +70,7 @@ START_TEST(test_no_fraction_is_lost) {
         uint64_t admitted = 0;
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ 7, 1000003 }, 1, 0);
+        bucket_init(&b, (Rate){ 7, 1000003 }, 1, 0);
         for (nsec_t now = 0; now < 10000030; now++)
                 admitted += bucket_take(&b, now);
         require(admitted == 70);
@@ -82,8 +82,8 @@ START_TEST(test_any_period) {
         uint64_t state = 11;
 
         for (int round = 0; round < 2000; round++) {
-                CoreRate rate = { 1 + (uint32_t) (random_next(&state) % 5000),
-                                  1 + random_next(&state) % (3 * NSEC_PER_SEC) };
+                Rate rate = { 1 + (uint32_t) (random_next(&state) % 5000),
+                              1 + random_next(&state) % (3 * NSEC_PER_SEC) };
                 uint32_t burst = 1 + (uint32_t) (random_next(&state) % 50);
                 nsec_t step = 1 + random_next(&state) % (2 * rate.span / rate.count + 2), now = 1000,
                        start = now;
@@ -116,8 +116,8 @@ START_TEST(test_greedy_gets_all) {
         uint64_t state = 12;
 
         for (int round = 0; round < 500; round++) {
-                CoreRate rate = { 1 + (uint32_t) (random_next(&state) % 100),
-                                  1000 + random_next(&state) % 1000000 };
+                Rate rate = { 1 + (uint32_t) (random_next(&state) % 100),
+                              1000 + random_next(&state) % 1000000 };
                 uint64_t admitted = 0;
                 nsec_t now;
                 Bucket b;
@@ -139,7 +139,7 @@ END_TEST
 START_TEST(test_clock_stands_still_or_falls) {
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ 1, SEC }, 1, 10 * SEC);
+        bucket_init(&b, (Rate){ 1, SEC }, 1, 10 * SEC);
         require(bucket_take(&b, 10 * SEC));
         require(!bucket_take(&b, 5 * SEC));
         require(!bucket_take(&b, 10 * SEC + SEC - 1));
@@ -151,18 +151,18 @@ END_TEST
 START_TEST(test_extremes) {
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ UINT32_MAX, 1 }, UINT32_MAX, 0);
+        bucket_init(&b, (Rate){ UINT32_MAX, 1 }, UINT32_MAX, 0);
         for (int i = 0; i < 10; i++)
                 require(bucket_take(&b, 0));
         require(bucket_take(&b, UINT64_MAX));
         require(b.credit == b.limit - b.cost);
 
-        bucket_init(&b, (CoreRate){ 1, NSEC_PER_DAY }, UINT32_MAX, 0);
+        bucket_init(&b, (Rate){ 1, NSEC_PER_DAY }, UINT32_MAX, 0);
         require(b.limit == UINT64_MAX); /* cut to what fits: less than was allowed */
         require(bucket_take(&b, UINT64_MAX));
         require(b.credit < b.limit);
 
-        bucket_init(&b, (CoreRate){ 1, UINT64_MAX }, 1, 0);
+        bucket_init(&b, (Rate){ 1, UINT64_MAX }, 1, 0);
         require(bucket_take(&b, 0));
         require(!bucket_take(&b, UINT64_MAX - 1));
         require(bucket_take(&b, UINT64_MAX));
@@ -181,7 +181,7 @@ static unsigned tokens_left(Bucket *b, nsec_t now) {
 START_TEST(test_reload) {
         static const struct {
                 const char *title;
-                CoreRate rate;
+                Rate rate;
                 uint32_t burst;
                 unsigned taken, left;
                 nsec_t later;
@@ -205,7 +205,7 @@ START_TEST(test_reload) {
                 unsigned left = 0;
                 Bucket b;
 
-                bucket_init(&b, (CoreRate){ 1, SEC }, 10, 0);
+                bucket_init(&b, (Rate){ 1, SEC }, 10, 0);
                 for (unsigned k = 0; k < cases[i].taken; k++)
                         require(bucket_take(&b, 0));
                 bucket_reconfigure(&b, cases[i].rate, cases[i].burst, cases[i].later);
@@ -225,9 +225,9 @@ START_TEST(test_reload_again_and_again) {
         unsigned admitted = 0;
         Bucket b;
 
-        bucket_init(&b, (CoreRate){ 10, SEC }, 5, 0);
+        bucket_init(&b, (Rate){ 10, SEC }, 5, 0);
         for (nsec_t now = 0; now < 10 * SEC; now += 10 * NSEC_PER_MSEC) {
-                bucket_reconfigure(&b, (CoreRate){ 10, SEC }, 5, now);
+                bucket_reconfigure(&b, (Rate){ 10, SEC }, 5, now);
                 admitted += tokens_left(&b, now);
         }
         require(admitted == 5 + 99); /* the last token is earned at the end of the 10 s */

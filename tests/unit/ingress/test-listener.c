@@ -227,6 +227,7 @@ START_TEST(test_live_stream) {
         _cleanup_close_ _unused_ int fd = foreign_socket(SOCK_STREAM, path);
         Listener l;
 
+        ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(listener_bind(scratch_address(&scratch, "v.sock"), _FEATURE_ALL, &l), -EADDRINUSE);
         ck_assert(is_there(path));
 }
@@ -380,8 +381,6 @@ enum {
 static const Refused refused[] = {
         { "a stream socket is refused", AF_UNIX, SOCK_STREAM },
         { "a sequential packet socket is refused", AF_UNIX, SOCK_SEQPACKET },
-        { "a UDP socket is refused", AF_INET, SOCK_DGRAM },
-        { "a UDP socket of IPv6 is refused", AF_INET6, SOCK_DGRAM },
         { "a TCP socket is refused", AF_INET, SOCK_STREAM },
         { "a regular file is refused", AF_UNSPEC, REGULAR_FILE },
         { "a pipe is refused", AF_UNSPEC, PIPE },

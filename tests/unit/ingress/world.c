@@ -59,11 +59,19 @@ static void on_settled(void *userdata) {
         w->settled++;
 }
 
+static void on_dropped(void *userdata, uint8_t listener, uint64_t n, nsec_t now) {
+}
+
+static void on_attempted(void *userdata, uint64_t n) {
+}
+
 static const IngressHooks hooks = {
         .now = on_now,
         .datagrams = on_datagrams,
         .failed = on_failed,
         .empty = on_empty,
+        .dropped = on_dropped,
+        .attempted = on_attempted,
         .settled = on_settled,
 };
 
@@ -73,7 +81,9 @@ void world_init(World *w) {
         memset(w, 0, sizeof(*w));
         scratch_init(&w->scratch);
         ck_assert_int_eq(sd_event_new(&w->event), 0);
-        ck_assert_int_eq(ingress_new(w->event, &hooks, w, priorities, &w->ingress), 0);
+        ck_assert_int_eq(ingress_new(w->event, &hooks, w, priorities, (const uint64_t[]){ 1, 2 },
+                                     &w->ingress),
+                         0);
 }
 
 void world_done(World *w) {

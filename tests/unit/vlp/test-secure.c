@@ -248,6 +248,12 @@ START_TEST(test_other_rows) {
 }
 END_TEST
 
+START_TEST(test_init_again) {
+        ck_assert_int_eq(vlp_secure_init(), 0);
+        ck_assert_int_eq(vlp_secure_init(), 0);
+}
+END_TEST
+
 START_TEST(test_derivations_differ) {
         uint8_t input[VLP_KEY_SIZE] = {}, a[VLP_KEY_SIZE], b[VLP_KEY_SIZE];
 
@@ -302,7 +308,7 @@ int main(void) {
                 fprintf(stderr, "Cannot read %s: %s\n", VLP_VECTORS_PATH, json_util_get_last_err());
                 return EXIT_FAILURE;
         }
-        if (vlp_secure_init() < 0 || vlp_secure_init() < 0) {
+        if (vlp_secure_init() < 0) {
                 fprintf(stderr, "libsodium does not work here.\n");
                 return EXIT_FAILURE;
         }
@@ -314,6 +320,7 @@ int main(void) {
         add_forms(s, "a key with any one bit flipped opens nothing", test_key_flips);
         add_forms(s, "another size is another form or none, and does not open", test_sizes);
         add_forms(s, "the key of another agent opens nothing", test_other_rows);
+        add_case(s, "initialising again does no harm", test_init_again);
         add_case(s, "neither form opens as the other one", test_converted);
         add_case(s, "each derivation and each index gives another key", test_derivations_differ);
 

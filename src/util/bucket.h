@@ -9,7 +9,11 @@
  * count x elapsed. Asked every microsecond at 1/s, it still admits one frame per second.
  */
 
-#include "core/observer.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/parse.h"
+#include "util/time.h"
 
 typedef struct Bucket {
         uint64_t credit;
@@ -21,14 +25,17 @@ typedef struct Bucket {
 
 /* Starts full. A count, span or burst of 0 switches it off. A burst whose credits do not fit 64 bits (more than
  * 100,000 tokens at a span of a day) is cut to what fits: less than was allowed, never more. */
-void bucket_init(Bucket *b, CoreRate rate, uint32_t burst, nsec_t now);
+void bucket_init(Bucket *b, Rate rate, uint32_t burst, nsec_t now);
 
 /* New numbers, the same fill: what was spent stays spent, so that reloading is no way to get a fresh burst. */
-void bucket_reconfigure(Bucket *b, CoreRate rate, uint32_t burst, nsec_t now);
+void bucket_reconfigure(Bucket *b, Rate rate, uint32_t burst, nsec_t now);
 
 static inline bool bucket_enabled(const Bucket *b) {
         return b->limit > 0;
 }
+
+/* Whether a token is there; takes none. */
+bool bucket_has(Bucket *b, nsec_t now);
 
 /* Takes one token. False: there is none, and nothing was taken. */
 bool bucket_take(Bucket *b, nsec_t now);

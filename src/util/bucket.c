@@ -2,9 +2,10 @@
 
 /* A token bucket in integers: see the header for the arithmetic. */
 
-#include "core/bucket.h"
+#include "util/bucket.h"
+#include "util/macro.h"
 
-static void bucket_set(Bucket *b, CoreRate rate, uint32_t burst) {
+static void bucket_set(Bucket *b, Rate rate, uint32_t burst) {
         b->count = rate.count;
         b->cost = rate.span;
         if (rate.count == 0 || rate.span == 0 || burst == 0)
@@ -13,7 +14,7 @@ static void bucket_set(Bucket *b, CoreRate rate, uint32_t burst) {
                 b->limit = UINT64_MAX;
 }
 
-void bucket_init(Bucket *b, CoreRate rate, uint32_t burst, nsec_t now) {
+void bucket_init(Bucket *b, Rate rate, uint32_t burst, nsec_t now) {
         assert(b);
 
         bucket_set(b, rate, burst);
@@ -34,7 +35,7 @@ static void bucket_refill(Bucket *b, nsec_t now) {
         b->last = now;
 }
 
-void bucket_reconfigure(Bucket *b, CoreRate rate, uint32_t burst, nsec_t now) {
+void bucket_reconfigure(Bucket *b, Rate rate, uint32_t burst, nsec_t now) {
         unsigned __int128 spent; /* credits of the new worth: their product does not fit 64 bits */
         Bucket old;
 
@@ -53,15 +54,19 @@ void bucket_reconfigure(Bucket *b, CoreRate rate, uint32_t burst, nsec_t now) {
         b->credit = spent < b->limit ? b->limit - (uint64_t) spent : 0;
 }
 
-bool bucket_take(Bucket *b, nsec_t now) {
+bool bucket_has(Bucket *b, nsec_t now) {
         assert(b);
 
         if (!bucket_enabled(b))
                 return true;
-
         bucket_refill(b, now);
-        if (b->credit < b->cost)
+        return b->credit >= b->cost;
+}
+
+bool bucket_take(Bucket *b, nsec_t now) {
+        if (!bucket_has(b, now))
                 return false;
-        b->credit -= b->cost;
+        if (bucket_enabled(b))
+                b->credit -= b->cost;
         return true;
 }
