@@ -78,6 +78,7 @@ static void open_secure(DescribeContext *c, const struct mmsghdr *m, uint64_t ad
 }
 
 void describe_udp_message(DescribeContext *c, struct mmsghdr *m, uint8_t *frame, Datagram *ret) {
+        bool secure = c->listener->transport == TRANSPORT_SECURE_UDP;
         Control control;
         uint64_t address;
 
@@ -97,10 +98,8 @@ void describe_udp_message(DescribeContext *c, struct mmsghdr *m, uint8_t *frame,
 
         if (m->msg_hdr.msg_flags & MSG_CTRUNC)
                 ret->verdict = RECEIVE_CONTROL_TRUNCATED;
-        else if (m->msg_hdr.msg_flags & MSG_TRUNC)
-                ret->verdict = RECEIVE_MIS_SIZED;
-        else if (c->listener->transport == TRANSPORT_SECURE_UDP)
+        else if (secure && !(m->msg_hdr.msg_flags & MSG_TRUNC))
                 open_secure(c, m, address, frame, ret);
-        else if (m->msg_len != VLP_FRAME_SIZE)
+        else if (m->msg_len != VLP_FRAME_SIZE || (m->msg_hdr.msg_flags & MSG_TRUNC))
                 ret->verdict = RECEIVE_MIS_SIZED;
 }

@@ -16,10 +16,12 @@ static void helper_release(Helper *h) {
         h->target[0] = '\0';
 }
 
+static const char denied[] = "systemd does not allow it: install polkit and varta's rule for it, which "
+                             "allows the user `varta` to start units named varta-*.service";
+
 static void on_replied(UnitJob *job, CallResult result, const char *text, void *userdata) {
         static const char *const whys[_CALL_RESULT_MAX] = {
-                [CALL_DENIED] = "systemd does not allow it: install polkit and varta's rule for it, which "
-                                "allows the user `varta` to start units named varta-*.service",
+                [CALL_DENIED] = denied,
                 [CALL_NO_UNIT] = "there is no such unit, or it is masked",
                 [CALL_CONFLICT] = "a job of somebody else stands in its way",
                 [CALL_LOST] = "systemd did not answer",

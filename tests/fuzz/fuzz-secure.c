@@ -47,6 +47,7 @@ static void seal_and_receive(Secure *s, SecureKeys *keys, VlpSecureForm form, co
         SecureResult r;
         size_t n;
 
+        CHECK(plain);
         memset(key, (int) (0x51 + 2 * form), sizeof(key));
         if (form == VLP_SECURE_MASTER) {
                 memcpy(&h.agent_pid, plain + 4, sizeof(h.agent_pid));

@@ -101,7 +101,7 @@ START_TEST(test_listeners) {
         static const char *const names[] = { "a", "b", "c" };
         const Listener *l;
 
-        for (uint8_t i = 0; i < ELEMENTSOF(names); i++)
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 ck_assert_uint_eq(world_listen(w, names[i], _FEATURE_ALL), i);
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 _cleanup_close_ int fd = connect_to(scratch_path(&w->scratch, names[i]));
