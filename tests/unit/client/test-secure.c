@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -317,22 +318,32 @@ START_TEST(test_arguments) {
 }
 END_TEST
 
-/* Whether the mapping that begins at `address` has the kernel's flag, such as " dd" for "not dumped". */
+/* Whether a line of smaps begins a mapping ("7f00-7fff rw-p ..."), and whether `address` lies in it. */
+static bool mapping_begins(const char *line, const void *address, bool *ret_inside) {
+        char *dash, *blank;
+        unsigned long begin = strtoul(line, &dash, 16), end;
+
+        if (dash == line || *dash != '-')
+                return false;
+
+        end = strtoul(dash + 1, &blank, 16);
+        if (*blank != ' ')
+                return false;
+
+        *ret_inside = begin <= (unsigned long) address && (unsigned long) address < end;
+        return true;
+}
+
+/* Whether the mapping around `address` has the kernel's flag, such as " dd" for "not dumped". */
 static bool mapping_has(const void *address, const char *flag) {
         FILE *f = fopen("/proc/self/smaps", "re");
         bool inside = false, found = false;
-        char line[512], head[32];
+        char line[512];
 
         ck_assert_ptr_nonnull(f);
-        ck_assert_int_gt(snprintf(head, sizeof(head), "%lx-", (unsigned long) address), 0);
-        while (fgets(line, sizeof(line), f)) {
-                if (strncmp(line, head, strlen(head)) == 0)
-                        inside = true;
-                else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
+        while (fgets(line, sizeof(line), f))
+                if (!mapping_begins(line, address, &inside) && inside && strncmp(line, "VmFlags:", 8) == 0)
                         found = strstr(line, flag);
-                        break;
-                }
-        }
         ck_assert_int_eq(fclose(f), 0);
         return found;
 }

@@ -121,8 +121,9 @@ void program_start(Program *p, const Environment *environment, const char *const
         ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
         ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
         p->pid = fork();
-        ck_assert_int_ge(p->pid, 0);
-        if (p->pid == 0) {
+        if (p->pid < 0)
+                ck_abort_msg("cannot fork: %s", strerror(errno));
+        if (p->pid == 0) { /* no assertion here: see support.c */
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
                 if (dup2(out[1], STDOUT_FILENO) < 0 ||
                     dup2(environment->err > 0 ? environment->err : err[1], STDERR_FILENO) < 0)

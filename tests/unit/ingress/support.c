@@ -15,11 +15,19 @@
 #include "util/fd.h"
 #include "vlp/frame.h"
 
+/* Forked children and other threads come here, too. They must not use check's assertions, which write to one file of
+ * the whole program even when all is well. */
+#define REQUIRE(condition)                                                                                  \
+        do {                                                                                                \
+                if (!(condition))                                                                           \
+                        ck_abort_msg("not so: %s (%s)", #condition, strerror(errno));                       \
+        } while (0)
+
 #define SO_PASSRIGHTS_NUMBER 83 /* asm-generic */
 
 void scratch_init(Scratch *s) {
         (void) snprintf(s->path, sizeof(s->path), "/tmp/varta-test-XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(s->path));
+        REQUIRE(mkdtemp(s->path));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
@@ -27,7 +35,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 void scratch_done(Scratch *s) {
-        ck_assert_int_eq(nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        REQUIRE(nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 static const char *scratch_name(const char *prefix, const Scratch *s, const char *name) {
@@ -37,7 +45,7 @@ static const char *scratch_name(const char *prefix, const Scratch *s, const char
         int n;
 
         n = snprintf(buf, sizeof(buffers[0]), "%s%s/%s", prefix, s->path, name);
-        ck_assert(n > 0 && (size_t) n < sizeof(buffers[0]));
+        REQUIRE(n > 0 && (size_t) n < sizeof(buffers[0]));
         return buf;
 }
 
@@ -53,7 +61,7 @@ size_t count_fds(void) {
         DIR *dir = opendir("/proc/self/fd");
         size_t n = 0;
 
-        ck_assert_ptr_nonnull(dir);
+        REQUIRE(dir);
         for (const struct dirent *e; (e = readdir(dir));)
                 n += e->d_name[0] != '.';
         (void) closedir(dir);
@@ -63,10 +71,10 @@ size_t count_fds(void) {
 rlim_t set_fd_limit(rlim_t limit) {
         struct rlimit old, new;
 
-        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+        REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
         new = old;
         new.rlim_cur = limit;
-        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &new), 0);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &new) == 0);
         return old.rlim_cur;
 }
 
@@ -83,11 +91,11 @@ int connect_to(const char *path) {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
         int fd;
 
-        ck_assert_uint_lt(strlen(path), sizeof(sa.sun_path));
+        REQUIRE(strlen(path) < sizeof(sa.sun_path));
         memcpy(sa.sun_path, path, strlen(path));
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        ck_assert_int_ge(fd, 0);
-        ck_assert_int_eq(connect(fd, (const struct sockaddr *) &sa, sizeof(sa)), 0);
+        REQUIRE(fd >= 0);
+        REQUIRE(connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) == 0);
         return fd;
 }
 
@@ -96,7 +104,7 @@ int send_bytes(int fd, const void *data, size_t size, size_t n_fds) {
         struct msghdr message = { .msg_iov = &(struct iovec){ .iov_base = (void *) data, .iov_len = size },
                                   .msg_iovlen = 1 };
 
-        ck_assert_uint_le(n_fds, 253);
+        REQUIRE(n_fds <= 253);
         if (n_fds > 0) {
                 struct cmsghdr *c = (struct cmsghdr *) control;
 
@@ -114,7 +122,7 @@ int send_bytes(int fd, const void *data, size_t size, size_t n_fds) {
 void make_beat(uint8_t *ret_frame, uint32_t pid, uint64_t nonce) {
         VlpFrame frame = { .pid = pid, .nonce = nonce, .timestamp = nonce, .status = VLP_STATUS_OK };
 
-        ck_assert_int_eq(vlp_frame_encode(&frame, ret_frame), 0);
+        REQUIRE(vlp_frame_encode(&frame, ret_frame) == 0);
 }
 
 int send_beat(int fd, uint32_t pid, uint64_t nonce) {
@@ -129,6 +137,6 @@ bool kernel_has_passrights(void) {
         socklen_t n = sizeof(int);
         int value;
 
-        ck_assert_int_ge(fd, 0);
+        REQUIRE(fd >= 0);
         return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS_NUMBER, &value, &n) >= 0;
 }
