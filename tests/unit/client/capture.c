@@ -43,11 +43,17 @@ void capture_close(Capture *capture) {
         free(capture->pairs);
 }
 
-/* Whether bytes that every bare frame begins with, or this one's own, can be seen from outside. */
+/* Whether a part of the bare frame can be seen in what should be its ciphertext: eight bytes, so that chance
+ * has no part in it. What is in front is no secret, and a counter can look like anything. */
 static bool is_legible(const Datagram *d, const uint8_t frame[VLP_FRAME_SIZE]) {
-        return memmem(d->data, d->size, frame, 4) ||
-               memmem(d->data, d->size, frame + VLP_OFFSET_TIMESTAMP, 8) ||
-               memmem(d->data, d->size, frame + VLP_OFFSET_NONCE, 8);
+        static const size_t parts[] = { VLP_OFFSET_MAGIC, VLP_OFFSET_TIMESTAMP, VLP_OFFSET_NONCE };
+        const size_t sealed_size = VLP_FRAME_SIZE + 16; /* and the tag */
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+                if (memmem(d->data + d->size - sealed_size, sealed_size, frame + parts[i], 8))
+                        return true;
+
+        return false;
 }
 
 static VlpFrame capture_open_datagram(Capture *capture, const Datagram *d, VlpSecureHeader *ret_header) {

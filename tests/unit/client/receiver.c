@@ -8,12 +8,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "receiver.h"
 
-static void receiver_bind(Receiver *receiver) {
-        bool ipv6 = receiver->family == AF_INET6;
+/* The loopback address with the receiver's port. */
+static socklen_t receiver_address(const Receiver *receiver, struct sockaddr_storage *ret) {
         struct sockaddr_in in = {
                 .sin_family = AF_INET,
                 .sin_port = receiver->port,
@@ -24,18 +25,31 @@ static void receiver_bind(Receiver *receiver) {
                 .sin6_port = receiver->port,
                 .sin6_addr = IN6ADDR_LOOPBACK_INIT,
         };
-        struct sockaddr *sa = ipv6 ? (struct sockaddr *) &in6 : (struct sockaddr *) &in;
-        socklen_t size = ipv6 ? sizeof(in6) : sizeof(in);
+
+        if (receiver->family == AF_INET6) {
+                memcpy(ret, &in6, sizeof(in6));
+                return sizeof(in6);
+        }
+
+        memcpy(ret, &in, sizeof(in));
+        return sizeof(in);
+}
+
+/* Binds to the receiver's port, or to a free one when it has none yet. */
+static void receiver_bind(Receiver *receiver) {
+        struct sockaddr_storage sa;
+        socklen_t size = receiver_address(receiver, &sa);
 
         receiver->fd = socket(receiver->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         ck_assert_int_ge(receiver->fd, 0);
-        ck_assert_int_eq(bind(receiver->fd, sa, size), 0);
-        ck_assert_int_eq(getsockname(receiver->fd, sa, &size), 0);
-        receiver->port = ipv6 ? in6.sin6_port : in.sin_port;
+        ck_assert_int_eq(bind(receiver->fd, (struct sockaddr *) &sa, size), 0);
+        ck_assert_int_eq(getsockname(receiver->fd, (struct sockaddr *) &sa, &size), 0);
+        receiver->port = receiver->family == AF_INET6 ? ((struct sockaddr_in6 *) &sa)->sin6_port
+                                                      : ((struct sockaddr_in *) &sa)->sin_port;
 }
 
 void receiver_open(Receiver *receiver, int family) {
-        *receiver = (Receiver){ .family = family, .fd = -1 };
+        *receiver = (Receiver){ .family = family, .fd = -1, .held = -1 };
         receiver_bind(receiver);
         ck_assert_int_gt(snprintf(receiver->address, sizeof(receiver->address), "udp:%s:%u",
                                   family == AF_INET6 ? "[::1]" : "127.0.0.1", ntohs(receiver->port)),
@@ -43,17 +57,22 @@ void receiver_open(Receiver *receiver, int family) {
 }
 
 void receiver_leave(Receiver *receiver) {
-        ck_assert_int_eq(close(receiver->fd), 0);
+        struct sockaddr_storage sa;
+        socklen_t size = receiver_address(receiver, &sa);
+
+        ck_assert_int_eq(connect(receiver->fd, (struct sockaddr *) &sa, size), 0);
+        receiver->held = receiver->fd;
         receiver->fd = -1;
 }
 
 void receiver_return(Receiver *receiver) {
+        ck_assert_int_eq(close(receiver->held), 0);
+        receiver->held = -1;
         receiver_bind(receiver);
 }
 
 void receiver_close(Receiver *receiver) {
-        if (receiver->fd >= 0)
-                receiver_leave(receiver);
+        ck_assert_int_eq(close(receiver->fd >= 0 ? receiver->fd : receiver->held), 0);
 }
 
 bool receiver_take(Receiver *receiver, Datagram *ret) {

@@ -35,13 +35,15 @@ typedef struct Receiver {
         int family;
         in_port_t port; /* network order */
         int fd;         /* -1 while nobody listens */
+        int held;       /* meanwhile: holds the port, deaf to everybody; otherwise -1 */
         char address[64];
 } Receiver;
 
 /* Binds to a port that is free, of the loopback address of AF_INET or AF_INET6. */
 void receiver_open(Receiver *receiver, int family);
 
-/* Closes the socket; the port stays the receiver's for receiver_return(), unless somebody else takes it. */
+/* Nobody listens any more. The port stays the receiver's until receiver_return(): other tests, which run at
+ * the same time, would otherwise get what is sent to it, and it would get what is sent to them. */
 void receiver_leave(Receiver *receiver);
 void receiver_return(Receiver *receiver);
 void receiver_close(Receiver *receiver);
