@@ -9,6 +9,7 @@
  */
 
 #include "core/types.h"
+#include "util/hash.h"
 
 #define SLOT_NONE UINT32_MAX
 
@@ -119,14 +120,10 @@ int tracker_init(Tracker *t, uint32_t capacity, const uint64_t hash_key[2]);
 void tracker_done(Tracker *t);
 
 static inline uint32_t tracker_hash(const Tracker *t, uint64_t source, uint32_t pid) {
-        uint64_t h;
+        uint64_t h = hash_mix(source ^ t->header->hash_key[0], (uint64_t) pid + t->header->hash_key[1]);
 
-        /* Two rounds of multiply and fold (odd constants of splitmix64), each keyed. 32 bits are enough for
-         * 2^21 index entries and leave 11 to tell neighbours apart without touching their slots. */
-        h = source ^ t->header->hash_key[0];
-        h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        h ^= (uint64_t) pid + t->header->hash_key[1];
-        h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+        /* 32 bits are enough for 2^21 index entries and leave 11 to tell neighbours apart without touching their
+         * slots. */
         return (uint32_t) (h >> 32) ^ (uint32_t) h;
 }
 

@@ -330,14 +330,12 @@ void identities_release(Identities *i, int pidfd) {
 
 uint32_t identities_pid_max(Identities *i) {
         char text[32];
-        char *end;
-        unsigned long n;
+        const char *p = text;
+        uint64_t n;
 
         if (i->proc_fd < 0 || read_small_file(i->proc_fd, "sys/kernel/pid_max", text, sizeof(text)) <= 0)
                 return 0;
-        errno = 0;
-        n = strtoul(text, &end, 10);
-        if (errno != 0 || end == text || n > UINT32_MAX)
+        if (proc_parse_number(&p, &n) < 0 || n > UINT32_MAX)
                 return 0;
         return (uint32_t) n;
 }

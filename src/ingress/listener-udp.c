@@ -9,25 +9,22 @@
 
 #include "ingress/listener-udp.h"
 #include "util/fd.h"
+#include "util/hash.h"
+#include "util/parse.h"
 
 #define SCHEME_PLAIN  "udp:"
 #define SCHEME_SECURE "udp-secure:"
 
 static int parse_port(const char *text, in_port_t *ret) {
-        unsigned n = 0;
+        uint32_t port;
+        int r;
 
-        if (*text == 0)
+        if (*text == '-') /* no number too small, but no port at all */
                 return -EINVAL;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9')
-                        return -EINVAL;
-                n = n * 10 + (unsigned) (*text - '0');
-                if (n > UINT16_MAX)
-                        return -ERANGE;
-        }
-        if (n == 0)
-                return -ERANGE;
-        *ret = htons((uint16_t) n);
+        r = parse_u32(text, 1, UINT16_MAX, &port);
+        if (r < 0)
+                return r;
+        *ret = htons((uint16_t) port);
         return 0;
 }
 
@@ -131,11 +128,6 @@ void listener_describe_udp(Listener *l) {
         }
 }
 
-static uint64_t mix(uint64_t h, uint64_t v) {
-        h = (h ^ v) * UINT64_C(0xbf58476d1ce4e5b9); /* splitmix64's constants */
-        return (h ^ (h >> 29)) * UINT64_C(0x94d049bb133111eb);
-}
-
 uint64_t peer_address_hash(const PeerAddress *peer, const uint64_t key[2]) {
         uint64_t halves[2] = { 0, 0 }, h;
 
@@ -143,8 +135,8 @@ uint64_t peer_address_hash(const PeerAddress *peer, const uint64_t key[2]) {
                 memcpy(halves, &peer->in6.sin6_addr, sizeof(halves));
         else
                 memcpy(halves, &peer->in.sin_addr, sizeof(peer->in.sin_addr));
-        h = mix(key[0], halves[0]);
-        h = mix(h ^ key[1], halves[1] + peer->sa.sa_family);
+        h = hash_mix(key[0] ^ halves[0], halves[1]);
+        h = hash_mix(key[1] ^ h, peer->sa.sa_family);
         h ^= h >> 32;
         return h != 0 ? h : 1; /* 0 is this host */
 }

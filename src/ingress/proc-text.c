@@ -9,70 +9,18 @@
 #include <string.h>
 
 #include "ingress/proc-text.h"
+#include "util/proc.h"
 #include "util/unit-name.h"
 
-/* A decimal number without sign; advances *p past it. */
-static int parse_number(const char **p, uint64_t *ret) {
-        const char *s = *p;
-        uint64_t n = 0;
-
-        if (*s < '0' || *s > '9')
-                return -EINVAL;
-        for (; *s >= '0' && *s <= '9'; s++)
-                if (__builtin_mul_overflow(n, 10, &n) ||
-                    __builtin_add_overflow(n, (uint64_t) (*s - '0'), &n))
-                        return -EINVAL;
-        *p = s;
-        *ret = n;
-        return 0;
-}
-
-int proc_parse_start_time(const char *stat, uint64_t *ret) {
-        const char *p = strrchr(stat, ')'); /* the command may hold any ')' but the last */
-        uint64_t n;
-        int r;
-
-        if (!p)
-                return -EINVAL;
-        p++;
-        for (unsigned field = 3; field <= 22; field++) {
-                size_t k;
-
-                if (*p != ' ')
-                        return -EINVAL;
-                p++;
-                k = strcspn(p, " \n");
-                if (k == 0)
-                        return -EINVAL;
-                if (field < 22)
-                        p += k;
-        }
-        r = parse_number(&p, &n);
-        if (r < 0)
-                return r;
-        if (*p && *p != ' ' && *p != '\n')
-                return -EINVAL;
-        *ret = n;
-        return 0;
-}
-
-/* The value of "Key:" at a line's start, past the white space; NULL when there is none. */
+/* The value behind a key, past the white space; NULL when there is none. */
 static const char *status_find(const char *status, const char *key) {
-        size_t n = strlen(key);
+        const char *p = proc_find_line(status, key);
 
-        for (const char *p = status; p; p = strchr(p, '\n')) {
-                if (*p == '\n')
-                        p++;
-                if (strncmp(p, key, n) == 0 && p[n] == ':')
-                        return p + n + 1 + strspn(p + n + 1, " \t");
-                if (*p == 0)
-                        break;
-        }
-        return NULL;
+        return p ? p + strspn(p, " \t") : NULL;
 }
 
 int proc_parse_uids(const char *status, uint32_t ret[4]) {
-        const char *p = status_find(status, "Uid");
+        const char *p = status_find(status, "Uid:");
         uint32_t uids[4];
 
         if (!p)
@@ -81,7 +29,7 @@ int proc_parse_uids(const char *status, uint32_t ret[4]) {
                 uint64_t n;
                 int r;
 
-                r = parse_number(&p, &n);
+                r = proc_parse_number(&p, &n);
                 if (r < 0)
                         return r;
                 if (n > UINT32_MAX)
@@ -96,14 +44,14 @@ int proc_parse_uids(const char *status, uint32_t ret[4]) {
 }
 
 int proc_parse_nspid(const char *status, NamespaceRelation *ret_relation, uint32_t *ret_inner) {
-        const char *p = status_find(status, "NSpid");
+        const char *p = status_find(status, "NSpid:");
         unsigned entries = 0;
         uint64_t n = 0;
 
         if (!p)
                 return -ENODATA;
         while (*p && *p != '\n') {
-                int r = parse_number(&p, &n);
+                int r = proc_parse_number(&p, &n);
 
                 if (r < 0)
                         return r;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The text of /proc/PID/{stat,status,cgroup}: what anybody may read of anybody's process. Pure; the text need not be
+ * The text of /proc/PID/{status,cgroup}: what anybody may read of anybody's process. Pure; the text need not be
  * trusted to be well-formed, and must end with NUL.
  */
 
@@ -10,10 +10,7 @@
 #include <stdint.h>
 
 #include "core/types.h"
-
-/* Field 22 of stat(5): the start time in clock ticks since boot. The command in field 2 may hold anything, spaces
- * and parentheses included. Returns 0, -EINVAL. */
-int proc_parse_start_time(const char *stat, uint64_t *ret);
+#include "util/proc.h"
 
 /* Uid: of status, real, effective, saved and filesystem. Returns 0, -EINVAL. */
 int proc_parse_uids(const char *status, uint32_t ret[4]);

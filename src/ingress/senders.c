@@ -5,14 +5,10 @@
 #include <stdlib.h>
 
 #include "ingress/senders.h"
+#include "util/hash.h"
 
 static uint32_t senders_hash(const Senders *s, SenderId id) {
-        uint64_t h = id.scope ^ s->key;
-
-        h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9); /* splitmix64's finalizer, keyed */
-        h ^= id.pid;
-        h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
-        return (uint32_t) (h >> 32) & s->mask;
+        return (uint32_t) (hash_mix(id.scope ^ s->key, id.pid) >> 32) & s->mask;
 }
 
 int senders_init(Senders *s, uint32_t capacity, uint64_t key) {

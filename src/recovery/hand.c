@@ -11,6 +11,7 @@
 
 #include "recovery/process.h"
 #include "recovery/recovery-private.h"
+#include "util/proc.h"
 
 /* ---- Judging again ---------------------------------------------------------------------------------------- */
 
@@ -61,7 +62,7 @@ static int read_generation(const Recovery *r, uint32_t pid, uint64_t *ret) {
         k = recovery_read_text(r, path, text, sizeof(text));
         if (k < 0)
                 return -ESRCH;
-        k = process_parse_start_time(text, ret);
+        k = proc_parse_start_time(text, ret);
         return k < 0 ? -ESRCH : 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "recovery/process.h"
 #include "recovery/recovery-private.h"
+#include "util/proc.h"
 #include "util/unit-name.h"
 
 /* Stalls of one unit judged in one turn of the loop. Each costs a few small files of /proc, some 50 us: a unit with
@@ -44,8 +45,8 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         (void) snprintf(path, sizeof(path), "/proc/%u/stat", agent->pid);
         k = recovery_read_text(r, path, text, sizeof(text));
         f->process_changed = k == -ENOENT || k == -ESRCH ||
-                             (k >= 0 && agent->generation != 0 &&
-                              process_parse_start_time(text, &start) >= 0 && start != agent->generation);
+                             (k >= 0 && agent->generation != 0 && proc_parse_start_time(text, &start) >= 0 &&
+                              start != agent->generation);
         if (f->process_changed)
                 return;
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A few files that anybody may read: who has this pid now (its start time), whether a debugger holds it, whether it
- * lives in another pid namespace, and whether its control group is frozen. The command name in `stat` may hold anything, parentheses and
- * line ends included: the fields are counted from the last closing one.
+ * A few files that anybody may read: whether a debugger holds a process, whether it lives in another pid namespace, and
+ * whether its control group is frozen. Who has the pid now is util/proc.h's to tell.
  */
 
 #include <errno.h>
@@ -14,55 +13,7 @@
 #include <unistd.h>
 
 #include "recovery/process.h"
-#include "util/parse.h"
-
-/* proc(5): the start time is field 22, the command's end closes field 2. */
-#define STAT_START_TIME_AFTER_COMM 20
-
-int process_parse_start_time(const char *text, uint64_t *ret) {
-        char number[32];
-        const char *p;
-        size_t n;
-        uint64_t v;
-        int r;
-
-        assert(text);
-        assert(ret);
-
-        p = strrchr(text, ')');
-        if (!p)
-                return -EINVAL;
-        p++;
-        for (int i = 1; i < STAT_START_TIME_AFTER_COMM; i++) {
-                p += strspn(p, " ");
-                p += strcspn(p, " ");
-        }
-        p += strspn(p, " ");
-        n = strcspn(p, " \n");
-        if (n == 0 || n >= sizeof(number))
-                return -EINVAL;
-        memcpy(number, p, n);
-        number[n] = '\0';
-        r = parse_u64(number, 0, UINT64_MAX, &v);
-        if (r < 0)
-                return -EINVAL;
-
-        *ret = v;
-        return 0;
-}
-
-/* The text behind "Key:" at the start of a line, NULL when there is none. */
-static const char *find_key(const char *text, const char *key) {
-        size_t n = strlen(key);
-
-        for (const char *line = text; line; line = strchr(line, '\n')) {
-                if (*line == '\n')
-                        line++;
-                if (strncmp(line, key, n) == 0)
-                        return line + n;
-        }
-        return NULL;
-}
+#include "util/proc.h"
 
 static uint32_t decimal(const char **p) {
         uint64_t v = 0;
@@ -81,7 +32,7 @@ int process_parse_status(const char *text, ProcessStatus *ret) {
         assert(text);
         assert(ret);
 
-        p = find_key(text, "TracerPid:");
+        p = proc_find_line(text, "TracerPid:");
         if (!p)
                 return -EINVAL;
         p += strspn(p, " \t");
@@ -89,7 +40,7 @@ int process_parse_status(const char *text, ProcessStatus *ret) {
                 return -EINVAL;
         s.tracer = decimal(&p);
 
-        p = find_key(text, "NSpid:");
+        p = proc_find_line(text, "NSpid:");
         while (p) {
                 p += strspn(p, " \t");
                 if (*p < '0' || *p > '9')
@@ -109,7 +60,7 @@ int process_parse_cgroup(const char *text, char *buf, size_t size) {
         assert(text);
         assert(buf);
 
-        p = find_key(text, "0::");
+        p = proc_find_line(text, "0::");
         if (!p || *p != '/')
                 return -ENOENT;
         n = strcspn(p, "\n");
@@ -125,7 +76,7 @@ bool process_parse_frozen(const char *text) {
 
         assert(text);
 
-        p = find_key(text, "frozen ");
+        p = proc_find_line(text, "frozen ");
         return p && *p == '1';
 }
 

@@ -12,9 +12,6 @@
 /* Room for the whole of /proc/PID/stat and for what is wanted of /proc/PID/status (it ends well before). */
 #define PROCESS_TEXT_MAX 4096
 
-/* /proc/PID/stat -> start time in clock ticks. Returns 0, -EINVAL when the text is none of the kernel's. */
-int process_parse_start_time(const char *text, uint64_t *ret);
-
 typedef struct ProcessStatus {
         uint32_t tracer;     /* TracerPid; 0: none */
         unsigned namespaces; /* entries of NSpid: 1 exactly in the reader's own pid namespace; 0: not said */

@@ -8,6 +8,7 @@
 
 #include "recovery/process.h"
 #include "runner.h"
+#include "util/proc.h"
 
 #define FIELDS_3_TO_21 " S 1 2 3 0 -1 4194560 105 0 0 0 0 0 0 0 20 0 1 0"
 
@@ -33,7 +34,7 @@ START_TEST(test_start_time) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 uint64_t start = 0;
 
-                ck_assert_msg(process_parse_start_time(rows[i].text, &start) == rows[i].expected, "%s",
+                ck_assert_msg(proc_parse_start_time(rows[i].text, &start) == rows[i].expected, "%s",
                               rows[i].title);
                 ck_assert_msg(start == rows[i].start, "%s", rows[i].title);
         }
@@ -110,7 +111,7 @@ START_TEST(test_this_process) {
 
         (void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) getpid());
         ck_assert_int_gt(process_read_text(NULL, path, text, sizeof(text)), 0);
-        ck_assert_int_eq(process_parse_start_time(text, &start), 0);
+        ck_assert_int_eq(proc_parse_start_time(text, &start), 0);
         ck_assert_uint_gt(start, 0);
         (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) getpid());
         ck_assert_int_gt(process_read_text(NULL, path, text, sizeof(text)), 0);
