@@ -128,6 +128,8 @@ const Counters *observer_counters(const Observer *o);
 const ObserverSettings *observer_settings(const Observer *o);
 uint32_t observer_tracked(const Observer *o);
 uint32_t observer_stalled(const Observer *o);
+uint32_t observer_degraded(const Observer *o); /* by their own last word, stalled or not */
+uint32_t observer_critical(const Observer *o);
 bool observer_overloaded(const Observer *o);
 size_t observer_memory(const Observer *o); /* bytes taken at start */
 
@@ -143,6 +145,7 @@ size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t 
 typedef struct UnitInfo {
         const char *name; /* borrowed until the unit's last agent leaves */
         uint32_t agents, stalled;
+        uint32_t degraded, critical; /* agents whose last word of themselves was this, stalled or not */
         uint64_t beats;
         UnitRules rules;
 } UnitInfo;

@@ -25,6 +25,14 @@ uint32_t observer_stalled(const Observer *o) {
         return o->tracker.header->stalled;
 }
 
+uint32_t observer_degraded(const Observer *o) {
+        return o->degraded;
+}
+
+uint32_t observer_critical(const Observer *o) {
+        return o->critical;
+}
+
 bool observer_overloaded(const Observer *o) {
         return o->overloaded;
 }
@@ -89,6 +97,8 @@ int observer_unit(const Observer *o, uint16_t unit, UnitInfo *ret) {
                 .name = u->name,
                 .agents = u->agents,
                 .stalled = u->stalled,
+                .degraded = u->degraded,
+                .critical = u->critical,
                 .beats = o->units.beats[unit],
                 .rules = u->rules,
         };
