@@ -9,6 +9,7 @@
 
 #include "ctl/card.h"
 #include "ctl/format.h"
+#include "ctl/pattern.h"
 #include "ctl/status.h"
 #include "util/parse.h"
 #include "util/unit-name.h"
@@ -60,7 +61,7 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
 /* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. Returns whether
  * something was found. */
 static bool choose(Status *s, const char *arg) {
-        char name[UNIT_NAME_MAX + STRLEN(".service")];
+        char name[PATTERN_SIZE];
         bool found = false;
         uint32_t pid;
 
@@ -71,9 +72,7 @@ static bool choose(Status *s, const char *arg) {
                 return found;
         }
 
-        /* As systemctl does, "worker" is "worker.service". */
-        (void) snprintf(name, sizeof(name), "%s%s", arg,
-                        unit_name_is_valid(arg) || unit_glob_is_pattern(arg) ? "" : ".service");
+        (void) pattern_unit(arg, name);
         for (size_t i = 0; i < s->units.n_rows; i++)
                 if (unit_glob_match(name, s->units.rows[i].name))
                         found = s->units.rows[i].chosen = true;

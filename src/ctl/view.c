@@ -265,7 +265,7 @@ uint64_t observer_view_sum(const ObserverView *v, const char *name) {
         return sum;
 }
 
-static int compare_agents(const void *a, const void *b) {
+int agent_row_compare(const void *a, const void *b) {
         const AgentRow *x = a, *y = b;
         int r = strcmp(x->unit, y->unit);
 
@@ -341,7 +341,7 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
         } while (cursor != 0);
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(AgentRow), compare_agents);
+                qsort(v.rows, v.n_rows, sizeof(AgentRow), agent_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
 }
@@ -354,7 +354,7 @@ void agents_view_done(AgentsView *v) {
         *v = (AgentsView){};
 }
 
-static int compare_units(const void *a, const void *b) {
+int unit_row_compare(const void *a, const void *b) {
         const UnitRow *x = a, *y = b;
 
         return strcmp(x->name, y->name);
@@ -388,7 +388,7 @@ int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error) {
                 return r;
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(UnitRow), compare_units);
+                qsort(v.rows, v.n_rows, sizeof(UnitRow), unit_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
 }

@@ -59,10 +59,13 @@ typedef struct AgentRow {
         bool chosen; /* by the user; for the verbs' own use */
 } AgentRow;
 
+/* The order of the view: by unit, then pid, then id. */
+int agent_row_compare(const void *a, const void *b);
+
 typedef struct AgentsView {
         sd_bus_message **pages;
         size_t n_pages;
-        AgentRow *rows; /* by unit, then pid, then id */
+        AgentRow *rows; /* in the order of agent_row_compare() */
         size_t n_rows;
 } AgentsView;
 
@@ -78,6 +81,9 @@ typedef struct UnitRow {
         uint32_t degraded, critical; /* agents that say so of themselves; filled by units_view_count() */
         bool chosen;                 /* as above */
 } UnitRow;
+
+/* By name. */
+int unit_row_compare(const void *a, const void *b);
 
 typedef struct UnitsView {
         sd_bus_message *message;
