@@ -15,6 +15,8 @@
 static Health fleet_health(const Status *s) {
         Health h = strcmp(s->observer.state, BUS_STATE_DEGRADED_CONFIG) == 0 ? HEALTH_DEGRADED : HEALTH_OK;
 
+        if (s->observer.degraded + s->observer.critical > 0)
+                h = HEALTH_DEGRADED;
         if (s->observer.stalled > 0)
                 h = HEALTH_STALLED;
         for (size_t i = 0; i < s->units.n_rows; i++)

@@ -106,8 +106,12 @@ json_object *observer_view_to_json(const ObserverView *v) {
         add_u64(o, "capacity", v->capacity);
         add_u64(o, "agents_tracked", v->tracked);
         add_u64(o, "agents_stalled", v->stalled);
+        add_u64(o, "agents_degraded", v->degraded);
+        add_u64(o, "agents_critical", v->critical);
         add_u64(o, "threshold_usec", v->threshold);
         add_u64(o, "descriptor_budget", v->descriptor_budget);
+        json_object_object_add(o, "brake_until_usec",
+                               v->brake_until > 0 ? json_object_new_uint64(v->brake_until) : NULL);
         add_u64(o, "pid_namespace_inode", v->pid_namespace);
         json_object_object_add(o, "listeners", listeners_to_json(v));
         json_object_object_add(o, "counters", counters_to_json(v));

@@ -78,10 +78,9 @@ static int read_u32(ObserverView *v, const char *name) {
                 const char *name;
                 uint32_t *field;
         } known[] = {
-                { "Capacity", &v->capacity },
-                { "AgentsTracked", &v->tracked },
-                { "AgentsStalled", &v->stalled },
-                { "DescriptorBudget", &v->descriptor_budget },
+                { "Capacity", &v->capacity },       { "AgentsTracked", &v->tracked },
+                { "AgentsStalled", &v->stalled },   { "AgentsDegraded", &v->degraded },
+                { "AgentsCritical", &v->critical }, { "DescriptorBudget", &v->descriptor_budget },
         };
         uint32_t value;
         int r;
@@ -104,6 +103,7 @@ static int read_u64(ObserverView *v, const char *name) {
                 { "PidNamespaceInode", &v->pid_namespace },
                 { "StartUSec", &v->start },
                 { "ThresholdUSec", &v->threshold },
+                { "BrakeUntilUSec", &v->brake_until },
         };
         uint64_t value;
         int r;
@@ -276,11 +276,12 @@ int agent_row_compare(const void *a, const void *b) {
         return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int fetch_page(sd_bus *bus, uint32_t cursor, sd_bus_message **ret, sd_bus_error *error) {
+static int fetch_page(sd_bus *bus, const char *member, uint32_t cursor, sd_bus_message **ret,
+                      sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = link_new_call(bus, NULL, "ListAgents", &m);
+        r = link_new_call(bus, NULL, member, &m);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(m, "uu", cursor, (uint32_t) BUS_LIST_AGENTS_MAX);
@@ -317,7 +318,8 @@ static int read_page(AgentsView *v, sd_bus_message *m, uint32_t *ret_next) {
         return sd_bus_message_read(m, "u", ret_next);
 }
 
-int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+static int fetch_agents(sd_bus *bus, const char *member, size_t enough, AgentsView *ret,
+                        sd_bus_error *error) {
         _cleanup_(agents_view_done) AgentsView v = {};
         uint32_t cursor = 0, next;
         int r;
@@ -325,7 +327,7 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
         do {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
-                r = fetch_page(bus, cursor, &m, error);
+                r = fetch_page(bus, member, cursor, &m, error);
                 if (r < 0)
                         return r;
                 r = reserve(&v.pages, v.n_pages, sizeof(sd_bus_message *));
@@ -338,12 +340,20 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
                 if (next != 0 && next <= cursor)
                         return -EBADMSG; /* It would go on for ever. */
                 cursor = next;
-        } while (cursor != 0);
+        } while (cursor != 0 && v.n_rows < enough);
 
         if (v.n_rows > 0)
                 qsort(v.rows, v.n_rows, sizeof(AgentRow), agent_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
+}
+
+int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+        return fetch_agents(bus, "ListAgents", SIZE_MAX, ret, error);
+}
+
+int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+        return fetch_agents(bus, "ListAilingAgents", AILING_ENOUGH, ret, error);
 }
 
 void agents_view_done(AgentsView *v) {
@@ -415,4 +425,37 @@ void units_view_count(UnitsView *v, const AgentsView *agents) {
                 v->rows[u].degraded += strcmp(a->status, "degraded") == 0;
                 v->rows[u].critical += strcmp(a->status, "critical") == 0;
         }
+}
+
+/* The numbers of one unit, which may have left since its row came. */
+static void set_ailing(UnitsView *v, const char *name, uint32_t degraded, uint32_t critical) {
+        UnitRow key = { .name = name },
+                *u = v->n_rows == 0 ? NULL
+                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), compare_units);
+
+        if (!u)
+                return;
+        u->degraded = degraded;
+        u->critical = critical;
+}
+
+int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        uint32_t degraded, critical;
+        const char *name;
+        int r;
+
+        r = link_new_call(bus, NULL, "ListAilingUnits", &m);
+        if (r < 0)
+                return r;
+        r = sd_bus_call(bus, m, 0, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(reply, 'a', "(" BUS_AILING_ROW ")");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_read(reply, "(" BUS_AILING_ROW ")", &name, &degraded, &critical)) > 0)
+                set_ailing(v, name, degraded, critical);
+        return r;
 }

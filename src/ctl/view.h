@@ -32,9 +32,9 @@ typedef struct ObserverView {
         sd_bus_message *message;
         const char *version, *clock_source, *capabilities,
                         *state; /* "" when an old observer does not tell */
-        uint32_t capacity, tracked, stalled, descriptor_budget;
+        uint32_t capacity, tracked, stalled, degraded, critical, descriptor_budget;
         uint64_t pid_namespace;
-        usec_t start, threshold;
+        usec_t start, threshold, brake_until; /* of the storm brake; 0: it does not hold */
         ListenerRow *listeners;
         size_t n_listeners;
         CounterRow *counters;
@@ -71,15 +71,20 @@ typedef struct AgentsView {
 
 /* Asks for all agents, page by page. Returns as above. */
 int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+/* The same, of those that are stalled or not well by their own word; stops once there are AILING_ENOUGH. */
+int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+/* Nobody reads more lines of trouble than this; whoever wants all of them lists all agents. */
+#define AILING_ENOUGH 1000U
 void agents_view_done(AgentsView *v);
 
 typedef struct UnitRow {
         const char *name, *mode, *state, *last_outcome;
         uint32_t agents, stalled;
         uint64_t restarts;
-        usec_t backoff_until;        /* CLOCK_MONOTONIC; 0: none */
-        uint32_t degraded, critical; /* agents that say so of themselves; filled by units_view_count() */
-        bool chosen;                 /* as above */
+        usec_t backoff_until; /* CLOCK_MONOTONIC; 0: none */
+        uint32_t degraded,
+                        critical; /* agents that say so of themselves; filled by units_view_count() or _fetch_ailing() */
+        bool chosen;              /* as above */
 } UnitRow;
 
 /* By name. */
@@ -94,8 +99,9 @@ typedef struct UnitsView {
 int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error);
 void units_view_done(UnitsView *v);
 
-/* Counts the agents' own words in the rows of their units. */
+/* Counts the agents' own words in the rows of their units: from a list of all agents, or by asking. */
 void units_view_count(UnitsView *v, const AgentsView *agents);
+int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error);
 
 /* The rows as JSON. The caller owns the reference. */
 json_object *agent_row_to_json(const AgentRow *row);

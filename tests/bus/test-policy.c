@@ -101,6 +101,26 @@ static uint32_t get_number(Fixture *f, const char *property) {
         return value;
 }
 
+/* These agents, in the order of their slots, are stalled or said that they are not well. */
+static void assert_ailing(Fixture *f, const uint32_t *pids, size_t n) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = fixture_ask(f, "ListAilingAgents", "uu", 0, 0);
+        uint32_t pid, next;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(tusssbttutus)"), 0);
+        for (size_t i = 0; i < n; i++) {
+                ck_assert_int_gt(sd_bus_message_enter_container(m, 'r', "tusssbttutus"), 0);
+                ck_assert_int_gt(sd_bus_message_skip(m, "t"), 0);
+                ck_assert_int_gt(sd_bus_message_read(m, "u", &pid), 0);
+                ck_assert_uint_eq(pid, pids[i]);
+                ck_assert_int_gt(sd_bus_message_skip(m, "sssbttutus"), 0);
+                ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
+        }
+        ck_assert_int_gt(sd_bus_message_at_end(m, false), 0);
+        ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
+        ck_assert_int_gt(sd_bus_message_read(m, "u", &next), 0);
+        ck_assert_uint_eq(next, 0);
+}
+
 START_TEST(test_health) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *news = NULL;
         uint32_t degraded, critical;
@@ -125,6 +145,15 @@ START_TEST(test_health) {
         ck_assert_uint_eq(get_number(&f, "AgentsDegraded"), 0);
         ck_assert_uint_eq(get_number(&f, "AgentsCritical"), 2);
         news = fixture_signal(&f, "PropertiesChanged");
+
+        fixture_beat(&f, 1004, VLP_STATUS_OK);
+        fixture_pass(&f, 4 * NSEC_PER_SEC);
+        fixture_beat(&f, 1001, VLP_STATUS_OK);
+        fixture_beat(&f, 1002, VLP_STATUS_OK);
+        fixture_beat(&f, 1013, VLP_STATUS_OK);
+        fixture_beat(&f, 1021, VLP_STATUS_CRITICAL);
+        fixture_pass(&f, 2 * NSEC_PER_SEC);
+        assert_ailing(&f, (const uint32_t[]){ 1011, 1021, 1004 }, 3);
 
         m = fixture_ask(&f, "ListAilingUnits", NULL);
         ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(suu)"), 0);
