@@ -431,7 +431,7 @@ void units_view_count(UnitsView *v, const AgentsView *agents) {
 static void set_ailing(UnitsView *v, const char *name, uint32_t degraded, uint32_t critical) {
         UnitRow key = { .name = name },
                 *u = v->n_rows == 0 ? NULL
-                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), compare_units);
+                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), unit_row_compare);
 
         if (!u)
                 return;

@@ -137,7 +137,7 @@ static const CommandCase usage_cases[] = {
         { "verify refuses the bus", { "--user", "verify" }, 2, "", "varta-ctl verify does not take --user" },
         { "cat-config refuses a host", { "-H", "here", "cat-config" }, 2, "", "does not take --host" },
         { "beat refuses JSON", { "beat", "-j" }, 2, "", "varta-ctl beat does not take -j" },
-        { "list refuses a status", { "list", "--status=ok" }, 2, "", "does not take --status" },
+        { "monitor refuses a status", { "monitor", "--status=ok" }, 2, "", "does not take --status" },
         { "another host's user", { "--user", "-H", "here", "list" }, 2, "", "do not go together" },
         { "what all take is taken by all",
           { "--no-pager", "--no-legend", "--no-ask-password", "-q", "verify", "/dev/null" },
