@@ -67,7 +67,7 @@ static int match_observer(sd_journal *j, const Options *options) {
 }
 
 static int match_query(sd_journal *j, const PastQuery *query) {
-        char unit[PATTERN_SIZE];
+        char unit[PATTERN_SIZE], pid[16];
         int r;
 
         r = match_observer(j, query->options);
@@ -78,6 +78,13 @@ static int match_query(sd_journal *j, const PastQuery *query) {
                 if (kinds[i].is_event && !query->events)
                         continue;
                 r = match(j, "MESSAGE_ID", kinds[i].id);
+                if (r < 0)
+                        return r;
+        }
+
+        if (query->pid > 0) {
+                (void) snprintf(pid, sizeof(pid), "%" PRIu32, query->pid);
+                r = match(j, "VARTA_PID", pid);
                 if (r < 0)
                         return r;
         }

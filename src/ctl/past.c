@@ -83,6 +83,8 @@ static int read_rows(const PastQuery *query, sd_bus_message *m, PastView *v) {
                                         &reason, &row.attempt, &sentence)) > 0) {
                 if (v->n_rows >= query->max)
                         return 0;
+                if (query->pid > 0 && query->pid != row.pid)
+                        continue;
                 if (!pattern_match(query->options, query->args, query->n_args, unit))
                         continue;
                 row.kind = (char *) kind;
@@ -100,13 +102,15 @@ static int read_rows(const PastQuery *query, sd_bus_message *m, PastView *v) {
 int past_view_fetch(sd_bus *bus, const PastQuery *query, PastView *ret, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_(past_view_done) PastView v = {};
+        bool chosen;
         int r;
 
         r = link_new_call(bus, NULL, "History", &m);
         if (r < 0)
                 return r;
-        /* All of it: the observer knows one glob, and here there may be several. */
-        r = sd_bus_message_append(m, "su", "", (uint32_t) 0);
+        /* All of it when some are chosen: the observer knows one glob, and here there may be several. */
+        chosen = query->n_args > 0 || query->options->n_units > 0 || query->pid > 0;
+        r = sd_bus_message_append(m, "su", "", chosen ? 0 : MIN(query->max, BUS_HISTORY_MAX));
         if (r < 0)
                 return r;
         r = sd_bus_call(bus, m, 0, error, &reply);
@@ -191,7 +195,7 @@ static json_object *text_or_null(const char *s) {
         return s[0] ? json_object_new_string(s) : NULL;
 }
 
-static json_object *row_to_json(const PastRow *row) {
+json_object *past_row_to_json(const PastRow *row) {
         json_object *o = json_object_new_object();
 
         json_object_object_add(o, "realtime_usec", json_object_new_uint64(row->when));
@@ -208,6 +212,7 @@ json_object *past_view_to_json(const PastView *v, bool newest_first) {
         json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < v->n_rows; i++)
-                json_object_array_add(array, row_to_json(&v->rows[newest_first ? i : v->n_rows - 1 - i]));
+                json_object_array_add(array,
+                                      past_row_to_json(&v->rows[newest_first ? i : v->n_rows - 1 - i]));
         return array;
 }

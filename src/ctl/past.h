@@ -27,6 +27,7 @@ typedef struct PastQuery {
         char **args;
         size_t n_args;
         uint32_t max; /* LINES_ALL: all */
+        uint32_t pid; /* 0: all */
         bool events;  /* what happened to agents as well, where it is known: stalls, resumes, exits */
 } PastQuery;
 
@@ -46,5 +47,6 @@ int past_view_read_journal(const PastQuery *query, PastView *ret);
 /* Writes the rows, the oldest first unless --reverse says otherwise: a line each, folded where a terminal ends. */
 void past_view_print(const PastView *v, bool newest_first);
 
-/* An array of the rows in the same order. The caller owns the reference. */
+/* A row as an object, and an array of all in the same order. The caller owns the reference. */
+json_object *past_row_to_json(const PastRow *row);
 json_object *past_view_to_json(const PastView *v, bool newest_first);

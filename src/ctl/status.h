@@ -9,6 +9,7 @@
 
 typedef struct Status {
         const Options *options;
+        sd_bus *bus;
         ObserverView observer;
         AgentsView agents;
         UnitsView units;

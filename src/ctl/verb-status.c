@@ -126,6 +126,7 @@ CtlExit verb_status(const Options *options, char **args, size_t n_args) {
         if (code != CTL_OK)
                 return code;
 
+        s.bus = bus;
         r = fetch(&s, bus, n_args > 0, &error);
         if (r < 0 && link_is_idle(options, bus, &error)) {
                 show_idle(options);

@@ -161,6 +161,27 @@ static int read_listeners(ObserverView *v, const char *name) {
         return sd_bus_message_exit_container(v->message);
 }
 
+static int read_pauses(ObserverView *v, const char *name) {
+        PauseRow row;
+        int r;
+
+        r = sd_bus_message_enter_container(v->message, 'a', "(" BUS_PAUSE_ROW ")");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_read(v->message, "(" BUS_PAUSE_ROW ")", &row.what, &row.until,
+                                        &row.reason)) > 0) {
+                r = reserve(&v->pauses, v->n_pauses, sizeof(PauseRow));
+                if (r < 0)
+                        return r;
+                v->pauses[v->n_pauses++] = row;
+        }
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_exit_container(v->message);
+}
+
 static int read_property(ObserverView *v) {
         static const struct {
                 const char *type;
@@ -171,6 +192,7 @@ static int read_property(ObserverView *v) {
                 { "t", read_u64 },
                 { "a{st}", read_dictionary },
                 { "a(" BUS_LISTENER_ROW ")", read_listeners },
+                { "a(" BUS_PAUSE_ROW ")", read_pauses },
         };
         const char *name, *type;
         int r;
@@ -244,6 +266,7 @@ int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error) {
 
 void observer_view_done(ObserverView *v) {
         free(v->listeners);
+        free(v->pauses);
         free(v->counters);
         sd_bus_message_unref(v->message);
         *v = (ObserverView){};

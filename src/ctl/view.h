@@ -22,6 +22,11 @@ typedef struct ListenerRow {
         uint64_t datagrams;
 } ListenerRow;
 
+typedef struct PauseRow {
+        const char *what, *reason; /* what: as it was asked for; "" is everything */
+        usec_t until;              /* 0: until resumed */
+} PauseRow;
+
 typedef struct CounterRow {
         const char *name; /* "Beats", "DecodeErrors" */
         const char *key;  /* "BadCrc"; NULL for a plain counter */
@@ -37,6 +42,8 @@ typedef struct ObserverView {
         usec_t start, threshold, brake_until; /* of the storm brake; 0: it does not hold */
         ListenerRow *listeners;
         size_t n_listeners;
+        PauseRow *pauses;
+        size_t n_pauses;
         CounterRow *counters;
         size_t n_counters;
 } ObserverView;
@@ -56,7 +63,7 @@ typedef struct AgentRow {
         const char *unit, *status, *origin, *class;
         uint32_t pid, payload, uid;
         bool stalled;
-        bool chosen; /* by the user; for the verbs' own use */
+        bool chosen, named; /* by the user, by its unit or by its pid; for the verbs' own use */
 } AgentRow;
 
 /* The order of the view: by unit, then pid, then id. */

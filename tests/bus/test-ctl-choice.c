@@ -81,9 +81,31 @@ START_TEST(test_choice) {
 }
 END_TEST
 
+START_TEST(test_pauses) {
+        static const CtlCase cases[] = {
+                { "pauses", { "status" }, 0, "       Paused: everything, until resumed (move)\n", "" },
+                { "one that ends", { "status" }, 0, "             : worker@*.service, ends ", "" },
+                { "as JSON",
+                  { "status", "-j" },
+                  0,
+                  "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},"
+                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null}],",
+                  "" },
+        };
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.f.n_pauses = 2;
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "what is listed, and in which order; history and policies", test_choice },
+                { "what is paused is on the card", test_pauses },
         };
 
         return tests_main("bus-ctl-choice", tests, ELEMENTSOF(tests));
