@@ -221,7 +221,8 @@ CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_err
                 return CTL_UNREACHABLE;
         }
         if (r == -ECONNRESET || r == -ENOTCONN || sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED)) {
-                ctl_error("The connection to the bus was lost.");
+                ctl_error("The connection to the bus%s%s was lost.", options->host ? " of " : "",
+                          options->host ?: "");
                 return CTL_UNREACHABLE;
         }
 
