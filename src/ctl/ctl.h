@@ -65,9 +65,11 @@ typedef struct Options {
         bool journal;
 
         /* beat; list */
-        const char *status;  /* NULL: ok; all */
-        const char *payload; /* NULL: 0 */
-        const char *socket;  /* NULL: where the observer listens by default */
+        const char *status;                     /* NULL: ok; all */
+        const char *payload;                    /* NULL: 0 */
+        const char *socket;                     /* NULL: where the observer listens by default */
+        const char *udp;                        /* NULL: to a socket of this machine */
+        const char *key_file, *master_key_file; /* NULL: none; at most one of the two */
         bool from_stdin;
 
         /* pause */
@@ -82,7 +84,7 @@ typedef struct Options {
 enum {
         VERB_JSON = 1 << 0,  /* --json, -j */
         VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --socket */
-        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --stdin */
+        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --udp and its keys, --stdin */
         VERB_FILES = 1 << 3, /* --root */
         VERB_PAUSE = 1 << 4, /* --for, --reason */
         VERB_UNIT = 1 << 5,  /* --unit, -u */

@@ -97,6 +97,9 @@ void ctl_help(void) {
                      "     --reason=TEXT        pause: why\n"
                      "     --status=STATUS      beat: ok, degraded or critical\n"
                      "     --payload=NUMBER     beat: a number of your choice, 0 to 4294967295\n"
+                     "     --udp=HOST:PORT      beat: over the network\n"
+                     "     --key-file=FILE      beat: sealed with the first key of this file\n"
+                     "     --master-key-file=FILE  beat: the same, with a key derived per process\n"
                      "     --stdin              beat: once for every line of standard input\n"
                      "\n"
                      "See varta-ctl(1) for exit codes and details.\n",

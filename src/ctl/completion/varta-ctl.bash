@@ -25,7 +25,7 @@ _varta_ctl() {
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
         local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload
-                      -u --unit --state --sort -n --lines'
+                      -u --unit --state --sort -n --lines --udp --key-file --master-key-file'
         local -a __varta_ctl_where=()
         local word verb='' values=''
         local -i i
@@ -58,9 +58,9 @@ _varta_ctl() {
         -M | --machine)
                 values=$(machinectl --no-legend --no-pager list 2>/dev/null | while read -r name _; do echo "$name"; done)
                 ;;
-        --socket) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
+        --socket | --key-file | --master-key-file) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         --root) mapfile -t COMPREPLY < <(compgen -A directory -- "$cur") && return ;;
-        --payload | --for | --reason) return ;;
+        --payload | --for | --reason | --udp) return ;;
         esac
         if [[ -n $values ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -82,7 +82,8 @@ _varta_ctl() {
                         __varta_ctl_where+=("$word=${COMP_WORDS[i + 1]}") && i+=1
                         ;;
                 -u | -n) i+=1 ;;
-                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines)
+                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | \
+                        --udp | --key-file | --master-key-file)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         i+=1
                         ;;

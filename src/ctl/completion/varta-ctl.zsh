@@ -51,6 +51,9 @@ _arguments -C \
         '--reason=[why it is paused]:reason' \
         '--status=[beat with this status]:status:(ok degraded critical)' \
         '--payload=[beat with this number]:number' \
+        '(--socket)--udp=[beat over the network]:host and port' \
+        '(--master-key-file)--key-file=[seal with the first key of this file]:file:_files' \
+        '(--key-file)--master-key-file=[seal with a key derived from the first one of this file]:file:_files' \
         '--stdin[beat once for every line of standard input]' \
         '1:verb:((
                 status\:"show how the fleet is, or units and processes"
