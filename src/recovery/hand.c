@@ -198,7 +198,7 @@ int recovery_recover(Recovery *r, const char *unit) {
         u = registry_unit(&r->registry, unit);
         if (!u)
                 return -ENOENT;
-        if (u->action != REGISTRY_NONE)
+        if (u->action != REGISTRY_NONE || capture_is_running(r, unit))
                 return -EBUSY;
         s = registry_first(&r->registry, &u->due) ?: registry_first(&r->registry, &u->resting);
         if (!s)

@@ -52,6 +52,7 @@ typedef struct Action {
         bool proven;     /* a process of another invocation than `before` beat */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
+        bool captured; /* CaptureUnit= has run before it */
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
@@ -67,6 +68,16 @@ typedef struct Helper {
         char target[UNIT_NAME_SIZE]; /* "": free */
         const char *key;             /* of the setting that names it */
 } Helper;
+
+/* A unit of the operator's that looks at a stalled process; the stall waits for its end. */
+typedef struct Capture {
+        Recovery *recovery;
+        uint64_t agent;              /* whose stall waits; 0: free */
+        char unit[UNIT_NAME_SIZE];   /* for whose sake */
+        char target[UNIT_NAME_SIZE]; /* what is started */
+        nsec_t deadline, limit;
+        UnitJob job;
+} Capture;
 
 /* What is known of the host. */
 typedef struct Host {
@@ -90,6 +101,8 @@ struct Recovery {
         uint32_t actions_used;
         uint32_t watches;
         Helper helpers[RECOVERY_HELPERS_MAX];
+        Capture captures[RECOVERY_ACTIONS_MAX];
+        uint32_t captures_used;
         Pauses pauses;
         nsec_t pauses_next; /* the first of them ends then; NSEC_INFINITY */
         Brake brake;
@@ -123,6 +136,26 @@ int recovery_read_text(const Recovery *r, const char *path, char *buf, size_t si
 /* Starts a unit of the operator's; what goes wrong is told and has no other consequence. */
 void helper_start(Recovery *r, const char *unit, const char *key, const char *template, uint32_t pid);
 void helpers_bus_gone(Recovery *r);
+/* The words for a call that failed. */
+const char *helper_why(CallResult result);
+
+/* capture.c */
+
+/* Whether the stall, which has passed all gates, has to wait for a capture: one that began now or is still running. Its
+ * end has the stall judged again. */
+bool capture_comes_first(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy);
+/* A process of the unit is being looked at. */
+bool capture_is_running(const Recovery *r, const char *unit);
+/* The stall was refused or has gone: what waited for the end of its recovery need not wait, and nobody waits for its
+ * capture. */
+void capture_stall_over(Recovery *r, RecoveryUnit *u, RecoveryStall *s);
+/* Whether it is the capture of that process that traces it, and nobody at a debugger. */
+bool capture_is_tracer(const Recovery *r, const char *unit, const UnitPolicy *policy, uint32_t pid,
+                       uint32_t tracer);
+void capture_tick(Recovery *r, nsec_t now);
+nsec_t capture_next(const Recovery *r);
+void captures_bus_gone(Recovery *r);
+void captures_release_all(Recovery *r);
 
 /* hand.c */
 
@@ -144,6 +177,8 @@ void recovery_drop(Recovery *r, RecoveryStall *s);
 /* Makes stalls of the unit due that wait for this, and has the unit judged when the loop comes round. */
 void recovery_wake(Recovery *r, RecoveryUnit *u, RecoveryAgain what);
 void recovery_wake_all(Recovery *r, RecoveryAgain what);
+/* The same for stalls of all units that were refused as `capacity`: there is room again. */
+void recovery_wake_for_room(Recovery *r);
 
 /* judge.c */
 

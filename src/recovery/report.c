@@ -304,6 +304,8 @@ void report_started(Recovery *r, const char *unit, const Action *a) {
                 add(r, "Asking systemd to restart the unit (attempt %u).", a->attempt);
         if (a->by_hand)
                 add(r, " Somebody asked for it by hand.");
+        if (a->captured)
+                add(r, " CaptureUnit= has run: the journal has what the process was doing.");
         if (a->deferred)
                 add(r, " The host is starved and has been for as long as a verdict is put off "
                        "(MaxDeferralSec=): it stands.");
