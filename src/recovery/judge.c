@@ -119,8 +119,9 @@ static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *po
 }
 
 static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
-        const Pause *pause =
-                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+        /* A pid of another host is not what "pid:N" means. */
+        uint32_t pid = s->agent.source == SOURCE_LOCAL ? s->agent.pid : 0;
+        const Pause *pause = pauses_find(&r->pauses, u ? u->name : "", pid, s->agent.generation, f->now);
 
         f->paused_until = pause ? pause->until : 0;
         f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);

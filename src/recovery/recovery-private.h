@@ -161,6 +161,8 @@ void captures_release_all(Recovery *r);
 
 /* Ends the pauses whose time has come. */
 void hand_tick(Recovery *r, nsec_t now);
+/* An agent's process has exited, or has the pid of an earlier one: a pause of that process alone is over. */
+void hand_process_gone(Recovery *r, const Event *event);
 /* The unit begins anew: told, and its stalls are judged again. `how`: "by-time", "by-hand", "restarted". */
 void hand_leave_gave_up(Recovery *r, RecoveryUnit *u, const char *how, const char *sentence);
 

@@ -325,9 +325,13 @@ void recovery_event(Recovery *r, const Event *event) {
                 on_stall(r, event);
                 break;
         case EVENT_BEAT:
+                if (event->flags & BEAT_APPEARED)
+                        hand_process_gone(r, event);
                 on_beat(r, event);
                 break;
         case EVENT_EXIT:
+                hand_process_gone(r, event);
+                __attribute__((fallthrough));
         case EVENT_FORGOTTEN:
         case EVENT_EVICTED:
                 if (event->agent.id != 0)

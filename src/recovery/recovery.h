@@ -130,7 +130,7 @@ void recovery_loop_lag(Recovery *r, nsec_t lag);
 
 /*
  * Holds recovery back: of a unit or those a glob covers, of one process ("pid:N"), of everything (""). span 0: until
- * resumed. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
+ * resumed. The pause of a process also ends with that process. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
  * `what` is none of these, -E2BIG when the reason is longer than PAUSE_REASON_MAX - 1 bytes, -ESRCH when there is no
  * such process, -ENOSPC when there are too many pauses.
  */
