@@ -72,6 +72,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         nsec_t now = recovery_now(r);
 
         r->armed = NSEC_INFINITY;
+        durable_tick(r, now);
         hand_tick(r, now);
         action_tick(r, now);
         capture_tick(r, now);
@@ -129,8 +130,10 @@ void recovery_drop(Recovery *r, RecoveryStall *s) {
         if (u)
                 capture_stall_over(r, u, s);
         registry_stall_remove(&r->registry, s);
-        if (u)
+        if (u) {
                 u->ladder.trouble = recovery_now(r);
+                durable_unit(r, u);
+        }
 }
 
 /* ---- The bus ---------------------------------------------------------------------------------------------- */
@@ -142,6 +145,8 @@ static void on_systemd_returned(void *userdata) {
                 u->lost = _RECOVERY_OUTCOME_INVALID;
         action_bus_back(r);
         recovery_wake_all(r, AGAIN_BUS);
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
+                judge_bus_back(r, u);
 }
 
 static void on_systemd_disconnected(void *userdata) {
@@ -367,6 +372,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r = calloc(1, sizeof(Recovery));
         if (!r)
                 return -ENOMEM;
+        durable_init(r);
         r->event = sd_event_ref(event);
         r->settings = *settings;
         r->settings.recheck = MAX(settings->recheck, RECHECK_MIN);
@@ -391,6 +397,10 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
                 return k;
         (void) sd_event_source_set_description(r->timer, "recovery-timer");
         r->started = recovery_now(r);
+        r->settings.state_fd = -1;
+        k = durable_start(r, settings->state_fd);
+        if (k < 0)
+                return k;
 
         *ret = TAKE_PTR(r);
         return 0;
@@ -408,6 +418,7 @@ Recovery *recovery_free(Recovery *r) {
                 unit_watch_stop(&u->watch);
         }
         systemd_detach(&r->systemd);
+        durable_done(r);
         registry_done(&r->registry);
         sd_event_source_disable_unref(r->timer);
         sd_event_unref(r->event);
