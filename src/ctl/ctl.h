@@ -95,6 +95,7 @@ void ctl_help(void);
 CtlExit verb_status(const Options *options, char **args, size_t n_args);
 CtlExit verb_list(const Options *options, char **args, size_t n_args);
 CtlExit verb_units(const Options *options, char **args, size_t n_args);
+CtlExit verb_metrics(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);
 CtlExit verb_pause(const Options *options, char **args, size_t n_args);

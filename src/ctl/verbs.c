@@ -17,6 +17,8 @@ const Verb ctl_verbs[] = {
         { "units", "", "List the units of agents and their recovery", 0, 0, VERB_BUS | VERB_JSON,
           verb_units },
         { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
+        { "metrics", "", "Show what is counted, as Prometheus reads it", 0, 0, VERB_BUS | VERB_JSON,
+          verb_metrics },
         { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
         { "pause", "[UNIT|pid:N]", "Hold recovery back, of something or everything", 0, 1,
           VERB_BUS | VERB_PAUSE, verb_pause },

@@ -50,6 +50,7 @@ _arguments -C \
                 list\:"list all agents"
                 units\:"list the units of agents and their recovery"
                 monitor\:"show what happens, as it happens"
+                metrics\:"show what is counted, as Prometheus reads it"
                 forget\:"drop agents from the list"
                 pause\:"hold recovery back, of something or everything"
                 resume\:"let recovery go on, or release the storm brake"
