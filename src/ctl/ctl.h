@@ -123,6 +123,7 @@ CtlExit verb_list(const Options *options, char **args, size_t n_args);
 CtlExit verb_units(const Options *options, char **args, size_t n_args);
 CtlExit verb_history(const Options *options, char **args, size_t n_args);
 CtlExit verb_show(const Options *options, char **args, size_t n_args);
+CtlExit verb_metrics(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);
 CtlExit verb_pause(const Options *options, char **args, size_t n_args);

@@ -22,6 +22,8 @@ const Verb ctl_verbs[] = {
         { "history", "[UNIT...]", "Show what recovery did, or did not, and why", 0, VERB_ARGS_ANY,
           VERB_BUS | VERB_JSON | VERB_UNIT | VERB_LINES | VERB_PAST, verb_history },
         { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
+        { "metrics", "", "Show what is counted, as Prometheus reads it", 0, 0, VERB_BUS | VERB_JSON,
+          verb_metrics },
         { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
         { "pause", "[UNIT|pid:N]", "Hold recovery back, of something or everything", 0, 1,
           VERB_BUS | VERB_PAUSE, verb_pause },

@@ -21,7 +21,7 @@ __varta_ctl_pids() {
 
 _varta_ctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='status list units show history monitor forget pause resume recover reload verify cat-config beat decode'
+        local verbs='status list units show history monitor metrics forget pause resume recover reload verify cat-config beat decode'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
         local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload

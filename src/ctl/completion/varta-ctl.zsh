@@ -62,6 +62,7 @@ _arguments -C \
                 show\:"show the policy in force and where it is set"
                 history\:"show what recovery did, or did not, and why"
                 monitor\:"show what happens, as it happens"
+                metrics\:"show what is counted, as Prometheus reads it"
                 forget\:"drop agents from the list"
                 pause\:"hold recovery back, of something or everything"
                 resume\:"let recovery go on, or release the storm brake"
