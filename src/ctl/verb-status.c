@@ -38,6 +38,18 @@ Health unit_health(const UnitRow *u) {
         return u->degraded + u->critical > 0 ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
+Colour unit_state_colour(const char *state) {
+        if (strcmp(state, BUS_UNIT_STALLED) == 0 || strcmp(state, BUS_UNIT_GAVE_UP) == 0)
+                return COLOUR_RED;
+        return strcmp(state, BUS_UNIT_OK) == 0 ? COLOUR_GREEN : COLOUR_YELLOW;
+}
+
+Colour agent_status_colour(const char *status) {
+        if (strcmp(status, "degraded") == 0)
+                return COLOUR_YELLOW;
+        return strcmp(status, "critical") == 0 ? COLOUR_RED : COLOUR_NONE;
+}
+
 const char *status_relative(const Status *s, usec_t when, char *buf, size_t size) {
         return s->has_clock ? format_relative(buf, size, when, s->now) : "at an unknown time";
 }
@@ -114,6 +126,7 @@ CtlExit verb_status(const Options *options, char **args, size_t n_args) {
         if (code != CTL_OK)
                 return code;
 
+        s.bus = bus;
         r = fetch(&s, bus, n_args > 0, &error);
         if (r < 0 && link_is_idle(options, bus, &error)) {
                 show_idle(options);

@@ -161,6 +161,27 @@ static int read_listeners(ObserverView *v, const char *name) {
         return sd_bus_message_exit_container(v->message);
 }
 
+static int read_pauses(ObserverView *v, const char *name) {
+        PauseRow row;
+        int r;
+
+        r = sd_bus_message_enter_container(v->message, 'a', "(" BUS_PAUSE_ROW ")");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_read(v->message, "(" BUS_PAUSE_ROW ")", &row.what, &row.until,
+                                        &row.reason)) > 0) {
+                r = reserve(&v->pauses, v->n_pauses, sizeof(PauseRow));
+                if (r < 0)
+                        return r;
+                v->pauses[v->n_pauses++] = row;
+        }
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_exit_container(v->message);
+}
+
 static int read_property(ObserverView *v) {
         static const struct {
                 const char *type;
@@ -171,6 +192,7 @@ static int read_property(ObserverView *v) {
                 { "t", read_u64 },
                 { "a{st}", read_dictionary },
                 { "a(" BUS_LISTENER_ROW ")", read_listeners },
+                { "a(" BUS_PAUSE_ROW ")", read_pauses },
         };
         const char *name, *type;
         int r;
@@ -244,6 +266,7 @@ int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error) {
 
 void observer_view_done(ObserverView *v) {
         free(v->listeners);
+        free(v->pauses);
         free(v->counters);
         sd_bus_message_unref(v->message);
         *v = (ObserverView){};
@@ -265,7 +288,7 @@ uint64_t observer_view_sum(const ObserverView *v, const char *name) {
         return sum;
 }
 
-static int compare_agents(const void *a, const void *b) {
+int agent_row_compare(const void *a, const void *b) {
         const AgentRow *x = a, *y = b;
         int r = strcmp(x->unit, y->unit);
 
@@ -343,7 +366,7 @@ static int fetch_agents(sd_bus *bus, const char *member, size_t enough, AgentsVi
         } while (cursor != 0 && v.n_rows < enough);
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(AgentRow), compare_agents);
+                qsort(v.rows, v.n_rows, sizeof(AgentRow), agent_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
 }
@@ -364,7 +387,7 @@ void agents_view_done(AgentsView *v) {
         *v = (AgentsView){};
 }
 
-static int compare_units(const void *a, const void *b) {
+int unit_row_compare(const void *a, const void *b) {
         const UnitRow *x = a, *y = b;
 
         return strcmp(x->name, y->name);
@@ -398,7 +421,7 @@ int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error) {
                 return r;
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(UnitRow), compare_units);
+                qsort(v.rows, v.n_rows, sizeof(UnitRow), unit_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
 }
@@ -431,7 +454,7 @@ void units_view_count(UnitsView *v, const AgentsView *agents) {
 static void set_ailing(UnitsView *v, const char *name, uint32_t degraded, uint32_t critical) {
         UnitRow key = { .name = name },
                 *u = v->n_rows == 0 ? NULL
-                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), compare_units);
+                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), unit_row_compare);
 
         if (!u)
                 return;

@@ -22,6 +22,11 @@ typedef struct ListenerRow {
         uint64_t datagrams;
 } ListenerRow;
 
+typedef struct PauseRow {
+        const char *what, *reason; /* what: as it was asked for; "" is everything */
+        usec_t until;              /* 0: until resumed */
+} PauseRow;
+
 typedef struct CounterRow {
         const char *name; /* "Beats", "DecodeErrors" */
         const char *key;  /* "BadCrc"; NULL for a plain counter */
@@ -37,6 +42,8 @@ typedef struct ObserverView {
         usec_t start, threshold, brake_until; /* of the storm brake; 0: it does not hold */
         ListenerRow *listeners;
         size_t n_listeners;
+        PauseRow *pauses;
+        size_t n_pauses;
         CounterRow *counters;
         size_t n_counters;
 } ObserverView;
@@ -56,13 +63,16 @@ typedef struct AgentRow {
         const char *unit, *status, *origin, *class;
         uint32_t pid, payload, uid;
         bool stalled;
-        bool chosen; /* by the user; for the verbs' own use */
+        bool chosen, named; /* by the user, by its unit or by its pid; for the verbs' own use */
 } AgentRow;
+
+/* The order of the view: by unit, then pid, then id. */
+int agent_row_compare(const void *a, const void *b);
 
 typedef struct AgentsView {
         sd_bus_message **pages;
         size_t n_pages;
-        AgentRow *rows; /* by unit, then pid, then id */
+        AgentRow *rows; /* in the order of agent_row_compare() */
         size_t n_rows;
 } AgentsView;
 
@@ -83,6 +93,9 @@ typedef struct UnitRow {
                         critical; /* agents that say so of themselves; filled by units_view_count() or _fetch_ailing() */
         bool chosen;              /* as above */
 } UnitRow;
+
+/* By name. */
+int unit_row_compare(const void *a, const void *b);
 
 typedef struct UnitsView {
         sd_bus_message *message;
