@@ -19,11 +19,22 @@
  * RecheckSec=. */
 #define RECOVERY_WATCHES_MAX 256U
 
+/* Units that judging reads at once. The system bus of dbus-daemon lets a connection wait for 128 replies, one more ends
+ * in an error: each reading of a unit asks five questions, actions read their units as well, and a call or a helper
+ * of the operator's waits for one. */
+#define RECOVERY_READINGS_MAX 6U
+#define BUS_REPLIES_MAX       128U
+
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
 
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
+
+static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX) * ELEMENTSOF(((UnitReader *) 0)->slots) +
+                                              RECOVERY_HELPERS_MAX + 1 <=
+                              BUS_REPLIES_MAX,
+              "no reply that is waited for may be one too many for the bus");
 
 typedef enum ActionPhase {
         ACTION_FREE,
@@ -104,6 +115,7 @@ struct Recovery {
         Action actions[RECOVERY_ACTIONS_MAX];
         uint32_t actions_used;
         uint32_t watches;
+        uint32_t readings; /* of units, for judging */
         Helper helpers[RECOVERY_HELPERS_MAX];
         Capture captures[RECOVERY_ACTIONS_MAX];
         uint32_t captures_used;
