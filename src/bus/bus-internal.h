@@ -66,14 +66,29 @@ int bus_agent_attach(BusServer *s);
 int bus_changes_init(BusServer *s);
 void bus_changes_done(BusServer *s);
 
-/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
- * or an error sent. Returns as a method handler does: positive when the answer comes later. */
-/* bus-recovery.c: handlers of the observer's vtable. */
+/* Handlers of the observer's vtable. A getter has the arguments of sd_bus_property_get_t. */
+#define BUS_GETTER(name)                                                                                    \
+        int name(sd_bus *bus, const char *path, const char *interface, const char *property,                \
+                 sd_bus_message *reply, void *userdata, sd_bus_error *error)
+
+/* bus-health.c */
+BUS_GETTER(bus_get_degraded);
+BUS_GETTER(bus_get_critical);
+int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-policy.c */
+int bus_method_show_policy(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-recovery.c */
+BUS_GETTER(bus_get_pauses);
+BUS_GETTER(bus_get_brake_until);
 int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_pause(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
+ * or an error sent. Returns as a method handler does: positive when the answer comes later. */
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
 void bus_access_done(BusServer *s);
 

@@ -34,6 +34,12 @@
 #define BUS_UNIT_ROW "sssuutst"
 /* One row of History(): when (us of CLOCK_REALTIME), kind, unit, pid, reason, attempt, sentence. */
 #define BUS_HISTORY_ROW "tssusus"
+/* One row of ShowPolicy(): key, value as the configuration writes it, FILE:LINE ("": the default). */
+#define BUS_POLICY_ROW "sss"
+/* One row of ListAilingUnits(): name, agents that say degraded, agents that say critical. */
+#define BUS_AILING_ROW "suu"
+/* One row of Pauses: what, until when (us of CLOCK_MONOTONIC; 0: until resumed), reason. */
+#define BUS_PAUSE_ROW "sts"
 /* The most rows of History(); recovery keeps no more. */
 #define BUS_HISTORY_MAX 1024U
 /* One row of Listeners: name, transport, address, receive buffer, datagrams. */

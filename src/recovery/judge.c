@@ -119,8 +119,9 @@ static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *po
 }
 
 static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
-        const Pause *pause =
-                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+        /* A pid of another host is not what "pid:N" means. */
+        uint32_t pid = s->agent.source == SOURCE_LOCAL ? s->agent.pid : 0;
+        const Pause *pause = pauses_find(&r->pauses, u ? u->name : "", pid, s->agent.generation, f->now);
 
         f->paused_until = pause ? pause->until : 0;
         f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);
@@ -203,6 +204,7 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                memcpy(u->ladder.gave_up_on, s->agent.invocation, INVOCATION_ID_SIZE);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
                 if (policy->on_gave_up[0] != '\0')
                         helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
@@ -341,9 +343,10 @@ static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
         if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
             !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
                 return;
-        if (!invocation_is_set(u->ladder.gave_up_on))
+        if (!invocation_is_set(u->ladder.gave_up_on)) {
                 memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
-        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                durable_unit(r, u);
+        } else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
                 hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
@@ -428,6 +431,16 @@ void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, Rec
 
         r->hooks.policy(r->userdata, name, &policy);
         report_refused(r, name, u ? u->ladder.attempt : 0, &report);
+}
+
+void judge_bus_back(Recovery *r, RecoveryUnit *u) {
+        assert(r);
+        assert(u);
+
+        judge_update_watch(r, u);
+        /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {

@@ -4,6 +4,7 @@
 /* What the files of recovery share among themselves: the object, and who does which part of the work. */
 
 #include "recovery/brake.h"
+#include "recovery/durable.h"
 #include "recovery/gates.h"
 #include "recovery/recovery.h"
 #include "recovery/registry.h"
@@ -34,7 +35,7 @@ typedef enum ActionPhase {
 } ActionPhase;
 
 /* One transaction with systemd. */
-typedef struct Action {
+struct Action {
         Recovery *recovery;
         ActionPhase phase;
         uint32_t unit;
@@ -57,9 +58,12 @@ typedef struct Action {
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
+        bool overtaken;       /* the host was restarted: there is nothing to follow */
+        uint64_t proof_after; /* taken over from an observer before this one, which knew the agents: what began by
+                               * then (as AgentInfo.generation) has not begun since the action; 0: not taken over */
         UnitJob job;
         UnitReader reader;
-} Action;
+};
 
 /* A unit of the operator's that is started beside everything else; nothing waits for it. */
 typedef struct Helper {
@@ -115,6 +119,7 @@ struct Recovery {
         nsec_t jumped;  /* the last jump of the clock; 0: none */
         nsec_t armed;   /* what the timer is set to; NSEC_INFINITY: nothing */
         RecoveryCounters counters;
+        Durable durable;
         char sentence[RECOVERY_SENTENCE_MAX];
 };
 
@@ -161,8 +166,13 @@ void captures_release_all(Recovery *r);
 
 /* hand.c */
 
+/* The pauses are others: their ends are waited for. */
+void hand_arm_pauses(Recovery *r);
+
 /* Ends the pauses whose time has come. */
 void hand_tick(Recovery *r, nsec_t now);
+/* An agent's process has exited, or has the pid of an earlier one: a pause of that process alone is over. */
+void hand_process_gone(Recovery *r, const Event *event);
 /* The unit begins anew: told, and its stalls are judged again. `how`: "by-time", "by-hand", "restarted". */
 void hand_leave_gave_up(Recovery *r, RecoveryUnit *u, const char *how, const char *sentence);
 
@@ -190,6 +200,8 @@ void judge_unit(Recovery *r, RecoveryUnit *u);
 void judge_orphan(Recovery *r, RecoveryStall *s);
 /* Says of a stall that was still being judged that it is over. It is dropped by the caller. */
 void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why);
+/* The bus is there: what is watched is watched again. */
+void judge_bus_back(Recovery *r, RecoveryUnit *u);
 /* The bus is gone: nothing is on its way any more. */
 void judge_bus_gone(Recovery *r, RecoveryUnit *u);
 /* Has the unit judged at the earliest moment that one of its stalls waits for. */
@@ -229,6 +241,9 @@ void watch_tick(Recovery *r, nsec_t now);
 nsec_t watch_next(const Recovery *r);
 
 /* report.c */
+
+/* CLOCK_REALTIME: for people, and across a restart of the host. */
+usec_t recovery_wall(void);
 
 typedef struct ReportRefusal {
         const AgentInfo *agent;

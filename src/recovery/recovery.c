@@ -72,6 +72,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         nsec_t now = recovery_now(r);
 
         r->armed = NSEC_INFINITY;
+        durable_tick(r, now);
         hand_tick(r, now);
         action_tick(r, now);
         capture_tick(r, now);
@@ -130,8 +131,10 @@ void recovery_drop(Recovery *r, RecoveryStall *s) {
         if (u)
                 capture_stall_over(r, u, s);
         registry_stall_remove(&r->registry, s);
-        if (u)
+        if (u) {
                 u->ladder.trouble = recovery_now(r);
+                durable_unit(r, u);
+        }
 }
 
 /* ---- The bus ---------------------------------------------------------------------------------------------- */
@@ -143,6 +146,8 @@ static void on_systemd_returned(void *userdata) {
                 u->lost = _RECOVERY_OUTCOME_INVALID;
         action_bus_back(r);
         recovery_wake_all(r, AGAIN_BUS);
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
+                judge_bus_back(r, u);
         watch_start(r, true);
 }
 
@@ -332,9 +337,13 @@ void recovery_event(Recovery *r, const Event *event) {
                 on_stall(r, event);
                 break;
         case EVENT_BEAT:
+                if (event->flags & BEAT_APPEARED)
+                        hand_process_gone(r, event);
                 on_beat(r, event);
                 break;
         case EVENT_EXIT:
+                hand_process_gone(r, event);
+                __attribute__((fallthrough));
         case EVENT_FORGOTTEN:
         case EVENT_EVICTED:
                 if (event->agent.id != 0)
@@ -370,6 +379,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r = calloc(1, sizeof(Recovery));
         if (!r)
                 return -ENOMEM;
+        durable_init(r);
         r->event = sd_event_ref(event);
         r->settings = *settings;
         r->settings.recheck = MAX(settings->recheck, RECHECK_MIN);
@@ -395,6 +405,10 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
                 return k;
         (void) sd_event_source_set_description(r->timer, "recovery-timer");
         r->started = recovery_now(r);
+        r->settings.state_fd = -1;
+        k = durable_start(r, settings->state_fd);
+        if (k < 0)
+                return k;
 
         *ret = TAKE_PTR(r);
         return 0;
@@ -413,6 +427,7 @@ Recovery *recovery_free(Recovery *r) {
                 unit_watch_stop(&u->watch);
         }
         systemd_detach(&r->systemd);
+        durable_done(r);
         registry_done(&r->registry);
         sd_event_source_disable_unref(r->timer);
         sd_event_unref(r->event);

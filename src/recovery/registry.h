@@ -46,7 +46,8 @@ typedef struct RecoveryStall {
         uint32_t hash_next;  /* doubles as the link of the free list */
 } RecoveryStall;
 
-typedef struct RecoveryUnit {
+typedef struct RecoveryUnit RecoveryUnit;
+struct RecoveryUnit {
         char name[UNIT_NAME_SIZE];
         Ladder ladder;
         UnitReader reader; /* the question on its way to systemd */
@@ -68,7 +69,8 @@ typedef struct RecoveryUnit {
         uint32_t n_exited;                     /* stalls of processes that are gone */
         uint32_t prev, next; /* in the list of units in use, the least recently taken first */
         uint32_t hash_next;
-} RecoveryUnit;
+        uint64_t saved; /* tells what the state file has of it; 0: nothing */
+};
 
 typedef struct Registry {
         RecoveryStall *stalls;
