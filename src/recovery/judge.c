@@ -477,7 +477,7 @@ void judge_bus_back(Recovery *r, RecoveryUnit *u) {
         judge_update_watch(r, u);
         /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
         if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                (void) read_unit(r, u);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
