@@ -128,6 +128,12 @@ typedef struct RecoveryConfig {
 /* A path of this size holds what anybody writes; PATH_MAX would make each listener 4 KiB. */
 #define CONFIG_PATH_MAX 1024
 
+/* Any value of a [Unit] section as text: the longest is a unit's name behind "start:". */
+#define CONFIG_VALUE_MAX (UNIT_NAME_MAX + 16)
+
+/* At least as many as [Unit] has keys. */
+#define CONFIG_UNIT_KEYS_MAX 16U
+
 typedef struct ListenerConfig {
         char name[UNIT_NAME_MAX]; /* FileDescriptorName= of the socket, or the name given with --listen= */
         bool operator_attested;
@@ -301,6 +307,17 @@ typedef struct ConfigProvenance {
  */
 void config_value(const Config *config, const ConfigKey *key, const char *name, char *buf, size_t size,
                   ConfigProvenance *ret_provenance);
+
+/* One key of a unit's policy. */
+typedef struct ConfigValue {
+        const ConfigKey *key;
+        ConfigProvenance provenance;
+        char text[CONFIG_VALUE_MAX];
+} ConfigValue;
+
+/* config_value() for every key of [Unit], in the order of the manual page, at the price of one. Returns how many were
+ * written, at most max; CONFIG_UNIT_KEYS_MAX is room for all. */
+size_t config_unit_values(const Config *config, const char *unit, ConfigValue *ret, size_t max);
 
 /* The same from a policy already at hand; key must be one of [Unit]. Returns buf. */
 char *config_unit_policy_format(const UnitPolicy *policy, const ConfigKey *key, char *buf, size_t size);

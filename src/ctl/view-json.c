@@ -73,6 +73,23 @@ static json_object *listeners_to_json(const ObserverView *v) {
         return a;
 }
 
+static json_object *pauses_to_json(const ObserverView *v) {
+        json_object *a = json_object_new_array();
+
+        for (size_t i = 0; i < v->n_pauses; i++) {
+                const PauseRow *p = &v->pauses[i];
+                json_object *o = json_object_new_object();
+
+                add_text(o, "what", p->what);
+                json_object_object_add(o, "until_usec",
+                                       p->until > 0 ? json_object_new_uint64(p->until) : NULL);
+                add_text(o, "reason", p->reason);
+                json_object_array_add(a, o);
+        }
+
+        return a;
+}
+
 /* Plain counters are numbers, those with reasons objects of numbers; the names are the bus properties'. */
 static json_object *counters_to_json(const ObserverView *v) {
         json_object *o = json_object_new_object();
@@ -106,8 +123,13 @@ json_object *observer_view_to_json(const ObserverView *v) {
         add_u64(o, "capacity", v->capacity);
         add_u64(o, "agents_tracked", v->tracked);
         add_u64(o, "agents_stalled", v->stalled);
+        add_u64(o, "agents_degraded", v->degraded);
+        add_u64(o, "agents_critical", v->critical);
         add_u64(o, "threshold_usec", v->threshold);
         add_u64(o, "descriptor_budget", v->descriptor_budget);
+        json_object_object_add(o, "brake_until_usec",
+                               v->brake_until > 0 ? json_object_new_uint64(v->brake_until) : NULL);
+        json_object_object_add(o, "pauses", pauses_to_json(v));
         add_u64(o, "pid_namespace_inode", v->pid_namespace);
         json_object_object_add(o, "listeners", listeners_to_json(v));
         json_object_object_add(o, "counters", counters_to_json(v));

@@ -300,6 +300,12 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
                 signal_gave_up(m, r->unit);
                 manager_status_changed(m);
                 break;
+        case RECORD_PAUSED:
+        case RECORD_RESUMED:
+                bus_server_changed(m->server, BUS_CHANGE_PAUSES);
+                bus_server_changed(m->server, BUS_CHANGE_STATE);
+                manager_status_changed(m);
+                break;
         default:
                 break;
         }

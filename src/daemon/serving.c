@@ -105,6 +105,24 @@ static const char *serve_unit_class(void *userdata, uint16_t unit, const char *n
         return p.section && p.file ? p.section : "";
 }
 
+static size_t serve_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
+        ConfigValue values[CONFIG_UNIT_KEYS_MAX];
+        size_t n;
+
+        static_assert(CONFIG_UNIT_KEYS_MAX <= BUS_POLICY_MAX && CONFIG_VALUE_MAX <= BUS_POLICY_VALUE_MAX,
+                      "what the configuration says fits");
+        n = config_unit_values(((Manager *) userdata)->config, unit, values, ELEMENTSOF(values));
+        for (size_t i = 0; i < n; i++) {
+                ret[i] = (BusPolicy){
+                        .key = config_key_name(values[i].key),
+                        .file = values[i].provenance.file,
+                        .line = values[i].provenance.line,
+                };
+                memcpy(ret[i].value, values[i].text, sizeof(values[i].text));
+        }
+        return n;
+}
+
 static int serve_reload(void *userdata, char **ret_reason) {
         return manager_reload(userdata, ret_reason);
 }
@@ -154,6 +172,26 @@ static int serve_recover(void *userdata, const char *unit) {
         return recovery_recover(((Manager *) userdata)->recovery, unit);
 }
 
+static bool serve_pause_at(void *userdata, size_t i, BusPause *ret) {
+        const Pause *p;
+
+        p = i >= PAUSES_MAX ? NULL : recovery_pause_at(((Manager *) userdata)->recovery, (uint32_t) i);
+        if (!p)
+                return false;
+        *ret = (BusPause){
+                .what = p->what,
+                .reason = p->reason,
+                .until = p->until == NSEC_INFINITY ? 0 : serve_to_monotonic(userdata, p->until),
+        };
+        return true;
+}
+
+static usec_t serve_brake_until(void *userdata) {
+        nsec_t until = recovery_brake_until(((Manager *) userdata)->recovery);
+
+        return until == 0 ? 0 : serve_to_monotonic(userdata, until);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -165,6 +203,7 @@ const BusHooks manager_bus_hooks = {
         .recovery_refusal = serve_refusal,
         .unit = serve_unit,
         .unit_class = serve_unit_class,
+        .policy = serve_policy,
         .reload = serve_reload,
         .reset_agent = serve_reset,
         .forget_agent = serve_forget,
@@ -172,6 +211,8 @@ const BusHooks manager_bus_hooks = {
         .pause = serve_pause,
         .resume = serve_resume,
         .recover = serve_recover,
+        .pause_at = serve_pause_at,
+        .brake_until = serve_brake_until,
         .name_acquired = manager_name_acquired,
         .disconnected = manager_clients_lost,
 };

@@ -66,7 +66,9 @@ static int read_generation(const Recovery *r, uint32_t pid, uint64_t *ret) {
         return k < 0 ? -ESRCH : 0;
 }
 
-static void pauses_arm(Recovery *r) {
+void hand_arm_pauses(Recovery *r) {
+        assert(r);
+
         r->pauses_next = NSEC_INFINITY;
         for (uint32_t i = 0; i < r->pauses.n; i++)
                 r->pauses_next = MIN(r->pauses_next, r->pauses.entries[i].until);
@@ -106,7 +108,8 @@ void hand_process_gone(Recovery *r, const Event *event) {
                                       : pauses_recycled(&r->pauses, agent->pid, agent->generation);
         if (n == 0)
                 return;
-        pauses_arm(r);
+        hand_arm_pauses(r);
+        durable_pauses(r);
         report_process_gone(r, agent->pid);
         recovery_judge_all_again(r);
 }
@@ -137,12 +140,14 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
         k = pauses_add(&r->pauses, &pause);
         if (k < 0)
                 return k;
-        pauses_arm(r);
+        hand_arm_pauses(r);
+        durable_pauses(r);
         report_notice(r, RECORD_PAUSED, pause.kind == PAUSE_UNIT ? what : "", "paused",
                       "Recovery of %s is paused %s%s by hand%s%s.", describe(what),
                       span == 0 ? "until it is resumed" : "for ",
                       span == 0 ? "" : format_timespan(buf, sizeof(buf), span), reason[0] ? ": " : "",
                       reason);
+        durable_sync(r);
         return 0;
 }
 
@@ -158,8 +163,9 @@ void hand_tick(Recovery *r, nsec_t now) {
                         report_notice(r, RECORD_RESUMED, pause->kind == PAUSE_UNIT ? pause->what : "",
                                       "expired", "The pause of %s is over.", describe(pause->what));
         }
-        (void) pauses_expire(&r->pauses, now);
-        pauses_arm(r);
+        if (pauses_expire(&r->pauses, now) > 0)
+                durable_pauses(r);
+        hand_arm_pauses(r);
 }
 
 const Pause *recovery_pause_at(const Recovery *r, uint32_t i) {
@@ -181,7 +187,9 @@ static int resume_brake(Recovery *r) {
                 return -ENOENT;
         brake_release(&r->brake);
         r->braked = false;
+        durable_brake(r);
         report_notice(r, RECORD_BRAKE, "", "released", "The storm brake was released by hand.");
+        durable_sync(r);
         recovery_judge_all_again(r);
         return 0;
 }
@@ -219,10 +227,12 @@ int recovery_resume(Recovery *r, const char *what) {
         if (n == 0)
                 return -ENOENT;
         if (paused > 0) {
-                pauses_arm(r);
+                hand_arm_pauses(r);
+                durable_pauses(r);
                 report_notice(r, RECORD_RESUMED, kind == PAUSE_UNIT ? what : "", "by-hand",
                               "Recovery of %s was resumed by hand.", describe(what));
         }
+        durable_sync(r);
         recovery_judge_all_again(r);
         return 0;
 }
@@ -237,7 +247,7 @@ int recovery_recover(Recovery *r, const char *unit) {
         u = registry_unit(&r->registry, unit);
         if (!u)
                 return -ENOENT;
-        if (u->action != REGISTRY_NONE)
+        if (u->action != REGISTRY_NONE || capture_is_running(r, unit))
                 return -EBUSY;
         s = registry_first(&r->registry, &u->due) ?: registry_first(&r->registry, &u->resting);
         if (!s)

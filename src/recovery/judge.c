@@ -37,7 +37,8 @@ static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
 }
 
 /* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
-static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts *f) {
+static void gather_process(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                           const AgentInfo *agent, GateFacts *f) {
         char text[PROCESS_TEXT_MAX], path[64];
         ProcessStatus status;
         uint64_t start;
@@ -54,13 +55,15 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
         if (recovery_read_text(r, path, text, sizeof(text)) >= 0 &&
             process_parse_status(text, &status) >= 0) {
-                f->traced = status.tracer != 0;
+                f->traced = status.tracer != 0 &&
+                            !capture_is_tracer(r, unit, policy, agent->pid, status.tracer);
                 f->foreign_namespace = status.namespaces > 1;
         }
         f->frozen = cgroup_is_frozen(r, agent->pid);
 }
 
-static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f) {
+static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                         const RecoveryStall *s, GateFacts *f) {
         AgentInfo agent = s->agent;
         int k;
 
@@ -76,7 +79,7 @@ static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f
         f->resumed = k >= 0 && !agent.stalled;
         if (k >= 0 && f->mode == UNIT_MODE_ENFORCE && agent.source == SOURCE_LOCAL &&
             agent.origin == ORIGIN_KERNEL_ATTESTED)
-                gather_process(r, &agent, f);
+                gather_process(r, unit, policy, &agent, f);
 }
 
 static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFacts *unit,
@@ -152,7 +155,7 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 .quorum = policy->quorum,
         };
 
-        gather_agent(r, s, &f);
+        gather_agent(r, name, policy, s, &f);
         if (u) {
                 r->hooks.agents(r->userdata, name, &agents);
                 f.agents = agents.tracked;
@@ -164,7 +167,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 }
                 f.backoff_until = ladder_wait(&u->ladder, f.now);
                 f.gave_up_until = u->ladder.gave_up_until;
-                f.in_flight = u->action != REGISTRY_NONE;
+                f.in_flight = u->action != REGISTRY_NONE ||
+                              (s->capture != STALL_CAPTURE_RUNNING && capture_is_running(r, name));
         }
         if (unit && !f.in_flight) {
                 gather_unit(r, s, unit, policy, &f);
@@ -172,7 +176,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
         }
         gather_brakes(r, u, s, &f);
         f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
-        f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
+        f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
+                     r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;
 }
 
@@ -200,12 +205,15 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                memcpy(u->ladder.gave_up_on, s->agent.invocation, INVOCATION_ID_SIZE);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
                 if (policy->on_gave_up[0] != '\0')
                         helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
         }
         if (u && decision->refusal == REFUSAL_CAPACITY)
                 u->waits_for_capacity = true;
+        if (u)
+                capture_stall_over(r, u, s);
 
         /* What is final and has no agent behind it any more does not stand: nothing could ever take it away. */
         if (decision->refusal == REFUSAL_RESUMED ||
@@ -337,9 +345,11 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
                         memcpy(u->ladder.gave_up_on, unit->invocation, INVOCATION_ID_SIZE);
                 break;
         case GATE_PASS:
+                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
+                if (capture_comes_first(r, u, s, policy))
+                        break;
                 s->decided = true;
                 s->refusal = _RECOVERY_REFUSAL_INVALID;
-                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
                 action_start(r, u, s, unit, policy);
                 break;
         default:
@@ -366,9 +376,10 @@ static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
         if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
             !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
                 return;
-        if (!invocation_is_set(u->ladder.gave_up_on))
+        if (!invocation_is_set(u->ladder.gave_up_on)) {
                 memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
-        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                durable_unit(r, u);
+        } else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
                 hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
@@ -457,6 +468,16 @@ void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, Rec
 
         r->hooks.policy(r->userdata, name, &policy);
         report_refused(r, name, u ? u->ladder.attempt : 0, &report);
+}
+
+void judge_bus_back(Recovery *r, RecoveryUnit *u) {
+        assert(r);
+        assert(u);
+
+        judge_update_watch(r, u);
+        /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) read_unit(r, u);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
