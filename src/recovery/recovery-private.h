@@ -10,6 +10,7 @@
 #include "recovery/registry.h"
 #include "recovery/starved.h"
 #include "recovery/systemd.h"
+#include "recovery/watch.h"
 
 /* Actions under way at once. systemd runs jobs in parallel, but a host that needs more than this many restarts at
  * the same moment has another problem. */
@@ -124,6 +125,7 @@ struct Recovery {
         Helper helpers[RECOVERY_HELPERS_MAX];
         Capture captures[RECOVERY_ACTIONS_MAX];
         uint32_t captures_used;
+        Watch watch;
         Pauses pauses;
         nsec_t pauses_next; /* the first of them ends then; NSEC_INFINITY */
         Brake brake;
@@ -245,6 +247,16 @@ void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
 
+/* watch.c */
+
+/* Watches units as the configuration wants it now, and asks which of them run. `doubt`: changes may have been missed. */
+void watch_start(Recovery *r, bool doubt);
+void watch_bus_gone(Recovery *r);
+/* An agent of the unit was heard for the first time. */
+void watch_beat(Recovery *r, const char *unit);
+void watch_tick(Recovery *r, nsec_t now);
+nsec_t watch_next(const Recovery *r);
+
 /* report.c */
 
 /* CLOCK_REALTIME: for people, and across a restart of the host. */
@@ -265,6 +277,8 @@ void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const Repor
 void report_notice(Recovery *r, RecoveryRecordKind kind, const char *unit, const char *reason,
                    const char *format, ...) _printf_(5, 6);
 void report_brake(Recovery *r, nsec_t until);
+/* More units have FirstBeatSec= than fit. */
+void report_unwatched(Recovery *r, const char *unit, uint32_t max);
 void report_started(Recovery *r, const char *unit, const Action *a);
 /* `text`: systemd's own words, "" for none. */
 void report_finished(Recovery *r, const char *unit, const Action *a, RecoveryOutcome outcome,
