@@ -30,6 +30,9 @@
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
 
+/* What systemd said of an error, as far as it has to be kept: a unit's name and a few words. */
+#define RECOVERY_WORDS_MAX 320
+
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
 
@@ -66,7 +69,9 @@ struct Action {
         bool proven;     /* a process of another invocation than `before` beat */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
-        bool captured; /* CaptureUnit= has run before it */
+        bool captured;                  /* CaptureUnit= has run before it */
+        bool doubted;                   /* the call ended in an error about some unit: is it the target? */
+        char words[RECOVERY_WORDS_MAX]; /* of that error */
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
