@@ -68,9 +68,11 @@ typedef struct Options {
         bool journal;
 
         /* beat; list */
-        const char *status;  /* NULL: ok; all */
-        const char *payload; /* NULL: 0 */
-        const char *socket;  /* NULL: where the observer listens by default */
+        const char *status;                     /* NULL: ok; all */
+        const char *payload;                    /* NULL: 0 */
+        const char *socket;                     /* NULL: where the observer listens by default */
+        const char *udp;                        /* NULL: to a socket of this machine */
+        const char *key_file, *master_key_file; /* NULL: none; at most one of the two */
         bool from_stdin;
 
         /* pause */
@@ -85,7 +87,7 @@ typedef struct Options {
 enum {
         VERB_JSON = 1 << 0,  /* --json, -j */
         VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --socket */
-        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --stdin */
+        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --udp and its keys, --stdin */
         VERB_FILES = 1 << 3, /* --root */
         VERB_PAUSE = 1 << 4, /* --for, --reason */
         VERB_UNIT = 1 << 5,  /* --unit, -u */
@@ -126,6 +128,7 @@ CtlExit verb_units(const Options *options, char **args, size_t n_args);
 CtlExit verb_history(const Options *options, char **args, size_t n_args);
 CtlExit verb_show(const Options *options, char **args, size_t n_args);
 CtlExit verb_top(const Options *options, char **args, size_t n_args);
+CtlExit verb_metrics(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);
 CtlExit verb_pause(const Options *options, char **args, size_t n_args);

@@ -38,6 +38,9 @@ enum {
         ARG_STATUS,
         ARG_PAYLOAD,
         ARG_STDIN,
+        ARG_UDP,
+        ARG_KEY_FILE,
+        ARG_MASTER_KEY_FILE,
 };
 
 static const struct option long_options[] = {
@@ -67,6 +70,9 @@ static const struct option long_options[] = {
         { "status", required_argument, NULL, ARG_STATUS },
         { "payload", required_argument, NULL, ARG_PAYLOAD },
         { "stdin", no_argument, NULL, ARG_STDIN },
+        { "udp", required_argument, NULL, ARG_UDP },
+        { "key-file", required_argument, NULL, ARG_KEY_FILE },
+        { "master-key-file", required_argument, NULL, ARG_MASTER_KEY_FILE },
         {},
 };
 
@@ -97,6 +103,9 @@ static const struct {
         { ARG_STATUS, VERB_BEAT | VERB_SAYS },
         { ARG_PAYLOAD, VERB_BEAT },
         { ARG_STDIN, VERB_BEAT },
+        { ARG_UDP, VERB_BEAT },
+        { ARG_KEY_FILE, VERB_BEAT },
+        { ARG_MASTER_KEY_FILE, VERB_BEAT },
 };
 
 /* The options that were given, in their order. */
@@ -242,6 +251,15 @@ static bool apply_verb_option(Options *o, int c) {
                 break;
         case ARG_STDIN:
                 o->from_stdin = true;
+                break;
+        case ARG_UDP:
+                o->udp = optarg;
+                break;
+        case ARG_KEY_FILE:
+                o->key_file = optarg;
+                break;
+        case ARG_MASTER_KEY_FILE:
+                o->master_key_file = optarg;
                 break;
         default:
                 return apply_choice(o, c);

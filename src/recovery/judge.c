@@ -36,7 +36,8 @@ static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
 }
 
 /* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
-static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts *f) {
+static void gather_process(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                           const AgentInfo *agent, GateFacts *f) {
         char text[PROCESS_TEXT_MAX], path[64];
         ProcessStatus status;
         uint64_t start;
@@ -53,13 +54,15 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
         if (recovery_read_text(r, path, text, sizeof(text)) >= 0 &&
             process_parse_status(text, &status) >= 0) {
-                f->traced = status.tracer != 0;
+                f->traced = status.tracer != 0 &&
+                            !capture_is_tracer(r, unit, policy, agent->pid, status.tracer);
                 f->foreign_namespace = status.namespaces > 1;
         }
         f->frozen = cgroup_is_frozen(r, agent->pid);
 }
 
-static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f) {
+static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                         const RecoveryStall *s, GateFacts *f) {
         AgentInfo agent = s->agent;
         int k;
 
@@ -75,7 +78,7 @@ static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f
         f->resumed = k >= 0 && !agent.stalled;
         if (k >= 0 && f->mode == UNIT_MODE_ENFORCE && agent.source == SOURCE_LOCAL &&
             agent.origin == ORIGIN_KERNEL_ATTESTED)
-                gather_process(r, &agent, f);
+                gather_process(r, unit, policy, &agent, f);
 }
 
 static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFacts *unit,
@@ -116,8 +119,9 @@ static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *po
 }
 
 static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
-        const Pause *pause =
-                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+        /* A pid of another host is not what "pid:N" means. */
+        uint32_t pid = s->agent.source == SOURCE_LOCAL ? s->agent.pid : 0;
+        const Pause *pause = pauses_find(&r->pauses, u ? u->name : "", pid, s->agent.generation, f->now);
 
         f->paused_until = pause ? pause->until : 0;
         f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);
@@ -150,7 +154,7 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 .quorum = policy->quorum,
         };
 
-        gather_agent(r, s, &f);
+        gather_agent(r, name, policy, s, &f);
         if (u) {
                 r->hooks.agents(r->userdata, name, &agents);
                 f.agents = agents.tracked;
@@ -162,7 +166,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 }
                 f.backoff_until = ladder_wait(&u->ladder, f.now);
                 f.gave_up_until = u->ladder.gave_up_until;
-                f.in_flight = u->action != REGISTRY_NONE;
+                f.in_flight = u->action != REGISTRY_NONE ||
+                              (s->capture != STALL_CAPTURE_RUNNING && capture_is_running(r, name));
         }
         if (unit && !f.in_flight) {
                 gather_unit(r, s, unit, policy, &f);
@@ -170,7 +175,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
         }
         gather_brakes(r, u, s, &f);
         f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
-        f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
+        f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
+                     r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;
 }
 
@@ -198,12 +204,15 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                memcpy(u->ladder.gave_up_on, s->agent.invocation, INVOCATION_ID_SIZE);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
                 if (policy->on_gave_up[0] != '\0')
                         helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
         }
         if (u && decision->refusal == REFUSAL_CAPACITY)
                 u->waits_for_capacity = true;
+        if (u)
+                capture_stall_over(r, u, s);
 
         /* What is final and has no agent behind it any more does not stand: nothing could ever take it away. */
         if (decision->refusal == REFUSAL_RESUMED ||
@@ -303,9 +312,11 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
                         memcpy(u->ladder.gave_up_on, unit->invocation, INVOCATION_ID_SIZE);
                 break;
         case GATE_PASS:
+                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
+                if (capture_comes_first(r, u, s, policy))
+                        break;
                 s->decided = true;
                 s->refusal = _RECOVERY_REFUSAL_INVALID;
-                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
                 action_start(r, u, s, unit, policy);
                 break;
         default:
@@ -332,9 +343,10 @@ static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
         if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
             !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
                 return;
-        if (!invocation_is_set(u->ladder.gave_up_on))
+        if (!invocation_is_set(u->ladder.gave_up_on)) {
                 memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
-        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                durable_unit(r, u);
+        } else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
                 hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
@@ -419,6 +431,16 @@ void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, Rec
 
         r->hooks.policy(r->userdata, name, &policy);
         report_refused(r, name, u ? u->ladder.attempt : 0, &report);
+}
+
+void judge_bus_back(Recovery *r, RecoveryUnit *u) {
+        assert(r);
+        assert(u);
+
+        judge_update_watch(r, u);
+        /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {

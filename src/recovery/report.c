@@ -12,6 +12,7 @@
 
 #include "recovery/recovery-private.h"
 #include "util/parse.h"
+#include "util/text.h"
 #include "util/unit-name.h"
 
 /* Nobody reads nanoseconds in a sentence. */
@@ -72,18 +73,25 @@ static void add_again(Recovery *r, RecoveryAgain again, nsec_t at, nsec_t now) {
                 add(r, "%s", sentences[again]);
 }
 
-static void remember(Recovery *r, const RecoveryRecord *record) {
-        RecoveryPast *p = history_add(&r->history);
+usec_t recovery_wall(void) {
         struct timespec ts = {};
 
         (void) clock_gettime(CLOCK_REALTIME, &ts);
-        p->wall = (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+}
+
+static void remember(Recovery *r, const RecoveryRecord *record) {
+        RecoveryPast *p = history_add(&r->history);
+
+        p->wall = recovery_wall();
         p->kind = record->kind;
         p->pid = record->pid;
         p->attempt = record->attempt;
         (void) snprintf(p->unit, sizeof(p->unit), "%s", record->unit);
         (void) snprintf(p->reason, sizeof(p->reason), "%s", record->reason);
-        (void) snprintf(p->sentence, sizeof(p->sentence), "%s", record->sentence);
+        /* Others' words are in it, and it may be cut: what goes to the bus and to the file has to be text. */
+        (void) text_printable(p->sentence, sizeof(p->sentence), record->sentence);
+        durable_decision(r, p);
 }
 
 static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
@@ -304,6 +312,8 @@ void report_started(Recovery *r, const char *unit, const Action *a) {
                 add(r, "Asking systemd to restart the unit (attempt %u).", a->attempt);
         if (a->by_hand)
                 add(r, " Somebody asked for it by hand.");
+        if (a->captured)
+                add(r, " CaptureUnit= has run: the journal has what the process was doing.");
         if (a->deferred)
                 add(r, " The host is starved and has been for as long as a verdict is put off "
                        "(MaxDeferralSec=): it stands.");

@@ -84,8 +84,12 @@ CallResult call_result_from_error(const char *name) {
 
 static CallResult call_result(sd_bus_message *m) {
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        CallResult result = call_result_from_error(e ? e->name : NULL);
 
-        return call_result_from_error(e ? e->name : NULL);
+        /* It is polkit's own unit that cannot be started, to be asked whether we may; ours is not spoken of. */
+        if (result == CALL_NO_UNIT && e->message && strstr(e->message, " polkit.service "))
+                return CALL_DENIED;
+        return result;
 }
 
 /* ---- The connection --------------------------------------------------------------------------------------- */

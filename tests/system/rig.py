@@ -314,7 +314,7 @@ class Rig:
         self.installed = [line for line in log.splitlines() if line]
         script = (SOURCE / "units" / "post-install").read_text()
         self.post_install = self.run(["sh", "-s"], input=script).stdout
-        for name in ("varta-test-worker", "varta-test-udp-worker"):
+        for name in ("varta-test-worker", "varta-test-udp-worker", "varta-test-udp-agent"):
             if (self.build / "tests/system" / name).exists():
                 target = self.root / "usr/local/bin" / name
                 shutil.copy2(self.build / "tests/system" / name, target)

@@ -39,6 +39,7 @@ READING = [
     ("history, the other way round", ["history", "-r", "-n", "all"], "history", {0}),
     ("top", ["top", "-d", "100ms"], "top", {0}),
     ("top, sorted", ["top", "--delay=100ms", "--sort=beats"], "top", {0}),
+    ("metrics", ["metrics"], "metrics", {0}),
     ("verify", ["verify", "CONFIG"], "verify", {0}),
     ("verify what is wrong", ["verify", "BAD"], "verify", {1}),
     ("cat-config", ["cat-config", "--root=ROOT"], "cat-config", {0}),

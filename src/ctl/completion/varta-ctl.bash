@@ -21,11 +21,11 @@ __varta_ctl_pids() {
 
 _varta_ctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='status list units show history top monitor forget pause resume recover reload verify cat-config beat decode'
+        local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
         local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload
-                      -u --unit --state --sort -n --lines -d --delay'
+                      -u --unit --state --sort -n --lines -d --delay --udp --key-file --master-key-file'
         local -a __varta_ctl_where=()
         local word verb='' values=''
         local -i i
@@ -59,9 +59,9 @@ _varta_ctl() {
         -M | --machine)
                 values=$(machinectl --no-legend --no-pager list 2>/dev/null | while read -r name _; do echo "$name"; done)
                 ;;
-        --socket) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
+        --socket | --key-file | --master-key-file) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         --root) mapfile -t COMPREPLY < <(compgen -A directory -- "$cur") && return ;;
-        --payload | --for | --reason | -d | --delay) return ;;
+        --payload | --for | --reason | --udp | -d | --delay) return ;;
         esac
         if [[ -n $values ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -83,7 +83,8 @@ _varta_ctl() {
                         __varta_ctl_where+=("$word=${COMP_WORDS[i + 1]}") && i+=1
                         ;;
                 -u | -n | -d) i+=1 ;;
-                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | --delay)
+                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | --delay | \
+                        --udp | --key-file | --master-key-file)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         i+=1
                         ;;

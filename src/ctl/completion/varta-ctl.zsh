@@ -52,6 +52,9 @@ _arguments -C \
         '--reason=[why it is paused]:reason' \
         '--status=[beat with this status]:status:(ok degraded critical)' \
         '--payload=[beat with this number]:number' \
+        '(--socket)--udp=[beat over the network]:host and port' \
+        '(--master-key-file)--key-file=[seal with the first key of this file]:file:_files' \
+        '(--key-file)--master-key-file=[seal with a key derived from the first one of this file]:file:_files' \
         '--stdin[beat once for every line of standard input]' \
         '1:verb:((
                 status\:"show how the fleet is, or units and processes"
@@ -61,6 +64,7 @@ _arguments -C \
                 history\:"show what recovery did, or did not, and why"
                 top\:"show the fleet unit by unit, live"
                 monitor\:"show what happens, as it happens"
+                metrics\:"show what is counted, as Prometheus reads it"
                 forget\:"drop agents from the list"
                 pause\:"hold recovery back, of something or everything"
                 resume\:"let recovery go on, or release the storm brake"

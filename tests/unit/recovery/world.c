@@ -86,6 +86,8 @@ static int hook_read_text(void *userdata, const char *path, char *buf, size_t si
                 else if (strcmp(name, "cgroup") == 0)
                         text = "0::/x\n";
         }
+        if (!text && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+                text = "0f53d8a5-9d1b-4d6c-8a51-6f3b2c1d0e9f\n";
         if (!text)
                 return -ENOENT;
         return snprintf(buf, size, "%s", text);
@@ -118,6 +120,7 @@ RecoverySettings world_settings(void) {
                 .units = 64,
                 .own_unit = "varta@7.service",
                 .recheck = 5 * NSEC_PER_SEC,
+                .state_fd = -1,
         };
 }
 
@@ -131,6 +134,18 @@ void world_init_with(World *w, const RecoverySettings *settings) {
         ck_assert_int_eq(recovery_new(w->event, settings, &hooks, w, &w->recovery), 0);
         /* The observer's own start is long over; and no timer of this world fires before turn() makes it. */
         w->now += NSEC_PER_HOUR;
+}
+
+void world_kill(World *w) {
+        w->recovery = recovery_free(w->recovery);
+        /* The next observer knows nobody: whoever beats appears to it, under another id. */
+        for (size_t i = 0; i < WORLD_AGENTS; i++)
+                w->agents[i].info.id = 0;
+}
+
+void world_revive(World *w, const RecoverySettings *settings) {
+        ck_assert_ptr_null(w->recovery);
+        ck_assert_int_eq(recovery_new(w->event, settings, &hooks, w, &w->recovery), 0);
 }
 
 void world_init(World *w) {

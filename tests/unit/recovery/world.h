@@ -52,6 +52,10 @@ void world_init_with(World *w, const RecoverySettings *settings);
 RecoverySettings world_settings(void);
 void world_done(World *w);
 
+/* The observer dies, without a word to anybody, and comes back: with settings.state_fd it has a memory. */
+void world_kill(World *w);
+void world_revive(World *w, const RecoverySettings *settings);
+
 /* A confirmed, attested, silent agent of a unit ("" for none), its invocation all bytes `invocation`. */
 WorldAgent *world_agent(World *w, const char *unit, uint8_t invocation);
 /* What the observer would say of it. */
