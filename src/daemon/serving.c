@@ -97,12 +97,31 @@ static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit 
                 ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
 }
 
-static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+static const char *find_class(const Manager *m, const char *name) {
         const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
         ConfigProvenance p = {};
 
-        config_value(((Manager *) userdata)->config, key, name, NULL, 0, &p);
+        config_value(m->config, key, name, NULL, 0, &p);
         return p.section && p.file ? p.section : "";
+}
+
+/* Matching a unit against every section is no work for each of a hundred thousand rows: it is done once for a unit. */
+static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+        Manager *m = userdata;
+        size_t n = (size_t) observer_units_max(m->observer) + 1;
+
+        if (!m->classes)
+                m->classes = calloc(n, sizeof(char *));
+        if (!m->classes || unit >= n)
+                return find_class(m, name);
+        if (!m->classes[unit])
+                m->classes[unit] = find_class(m, name);
+        return m->classes[unit];
+}
+
+void manager_forget_classes(Manager *m) {
+        free(m->classes);
+        m->classes = NULL;
 }
 
 static size_t serve_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
@@ -242,10 +261,22 @@ static void answer_agents(void *userdata, const char *unit, RecoveryAgents *ret)
                 *ret = (RecoveryAgents){ .tracked = info.agents, .stalled = info.stalled };
 }
 
+static const char *answer_first_beat_at(void *userdata, size_t i) {
+        return config_first_beat_at(((Manager *) userdata)->config, i, NULL);
+}
+
+static void announce_never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        Manager *m = userdata;
+
+        observer_never_beat(m->observer, unit, deadline, manager_now(m));
+}
+
 const RecoveryHooks manager_recovery_hooks = {
         .now = answer_now,
         .record = manager_on_record,
         .policy = answer_policy,
         .agent = answer_agent,
         .agents = answer_agents,
+        .first_beat_at = answer_first_beat_at,
+        .never_beat = announce_never_beat,
 };

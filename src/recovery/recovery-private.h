@@ -10,6 +10,7 @@
 #include "recovery/registry.h"
 #include "recovery/starved.h"
 #include "recovery/systemd.h"
+#include "recovery/watch.h"
 
 /* Actions under way at once. systemd runs jobs in parallel, but a host that needs more than this many restarts at
  * the same moment has another problem. */
@@ -19,11 +20,22 @@
  * RecheckSec=. */
 #define RECOVERY_WATCHES_MAX 256U
 
+/* Units that judging reads at once. The system bus of dbus-daemon lets a connection wait for 128 replies, one more ends
+ * in an error: each reading of a unit asks five questions, actions read their units as well, and a call or a helper
+ * of the operator's waits for one. */
+#define RECOVERY_READINGS_MAX 6U
+#define BUS_REPLIES_MAX       128U
+
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
 
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
+
+static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX) * ELEMENTSOF(((UnitReader *) 0)->slots) +
+                                              RECOVERY_HELPERS_MAX + 1 <=
+                              BUS_REPLIES_MAX,
+              "no reply that is waited for may be one too many for the bus");
 
 typedef enum ActionPhase {
         ACTION_FREE,
@@ -104,9 +116,11 @@ struct Recovery {
         Action actions[RECOVERY_ACTIONS_MAX];
         uint32_t actions_used;
         uint32_t watches;
+        uint32_t readings; /* of units, for judging */
         Helper helpers[RECOVERY_HELPERS_MAX];
         Capture captures[RECOVERY_ACTIONS_MAX];
         uint32_t captures_used;
+        Watch watch;
         Pauses pauses;
         nsec_t pauses_next; /* the first of them ends then; NSEC_INFINITY */
         Brake brake;
@@ -228,6 +242,16 @@ void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
 
+/* watch.c */
+
+/* Watches units as the configuration wants it now, and asks which of them run. `doubt`: changes may have been missed. */
+void watch_start(Recovery *r, bool doubt);
+void watch_bus_gone(Recovery *r);
+/* An agent of the unit was heard for the first time. */
+void watch_beat(Recovery *r, const char *unit);
+void watch_tick(Recovery *r, nsec_t now);
+nsec_t watch_next(const Recovery *r);
+
 /* report.c */
 
 /* CLOCK_REALTIME: for people, and across a restart of the host. */
@@ -248,6 +272,8 @@ void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const Repor
 void report_notice(Recovery *r, RecoveryRecordKind kind, const char *unit, const char *reason,
                    const char *format, ...) _printf_(5, 6);
 void report_brake(Recovery *r, nsec_t until);
+/* More units have FirstBeatSec= than fit. */
+void report_unwatched(Recovery *r, const char *unit, uint32_t max);
 void report_started(Recovery *r, const char *unit, const Action *a);
 /* `text`: systemd's own words, "" for none. */
 void report_finished(Recovery *r, const char *unit, const Action *a, RecoveryOutcome outcome,

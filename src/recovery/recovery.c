@@ -76,6 +76,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         hand_tick(r, now);
         action_tick(r, now);
         capture_tick(r, now);
+        watch_tick(r, now);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
              u = registry_unit_next(&r->registry, u)) {
                 if (u->judge_at <= now) {
@@ -85,7 +86,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                         recovery_arm(r, u->judge_at);
         }
         recovery_arm(r, MIN(action_next(r), r->pauses_next));
-        recovery_arm(r, capture_next(r));
+        recovery_arm(r, MIN(capture_next(r), watch_next(r)));
         return 0;
 }
 
@@ -147,6 +148,7 @@ static void on_systemd_returned(void *userdata) {
         recovery_wake_all(r, AGAIN_BUS);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_bus_back(r, u);
+        watch_start(r, true);
 }
 
 static void on_systemd_disconnected(void *userdata) {
@@ -182,6 +184,7 @@ void recovery_detach_bus(Recovery *r) {
         action_bus_gone(r);
         helpers_bus_gone(r);
         captures_bus_gone(r);
+        watch_bus_gone(r);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_bus_gone(r, u);
 }
@@ -250,6 +253,8 @@ static void on_stall(Recovery *r, const Event *event) {
                 return;
         }
         s->since = event->now;
+        if (event->agent.id == 0)
+                memcpy(s->agent.invocation, r->watch.never_beat, INVOCATION_ID_SIZE);
         if (!u) {
                 judge_orphan(r, s);
                 return;
@@ -295,6 +300,8 @@ static void on_beat(Recovery *r, const Event *event) {
         if (s && (event->flags & (BEAT_RESUMED | BEAT_APPEARED)))
                 stall_ended(r, s, REFUSAL_RESUMED);
 
+        if (event->flags & BEAT_APPEARED)
+                watch_beat(r, event->unit);
         u = event->unit[0] == '\0' ? NULL : registry_unit(&r->registry, event->unit);
         if (!u)
                 return;
@@ -383,6 +390,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r->userdata = userdata;
         r->armed = NSEC_INFINITY;
         r->pauses_next = NSEC_INFINITY;
+        r->watch.list_at = NSEC_INFINITY;
         k = registry_init(&r->registry, settings->stalls, settings->units);
         if (k < 0)
                 return k;
@@ -412,6 +420,7 @@ Recovery *recovery_free(Recovery *r) {
         action_release_all(r);
         helpers_bus_gone(r);
         captures_release_all(r);
+        watch_bus_gone(r);
         for (RecoveryUnit *u = r->registry.units ? registry_unit_first(&r->registry) : NULL; u;
              u = registry_unit_next(&r->registry, u)) {
                 unit_reader_cancel(&u->reader);
@@ -451,6 +460,7 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
                 u->rest_at = NSEC_INFINITY;
                 judge_schedule(r, u);
         }
+        watch_start(r, false);
         return 0;
 }
 

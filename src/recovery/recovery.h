@@ -89,6 +89,12 @@ typedef struct RecoveryHooks {
         /* The agents of a unit as they are now; all zero for a unit that has none. */
         void (*agents)(void *userdata, const char *unit, RecoveryAgents *ret);
 
+        /* The patterns of units that have to beat in time (FirstBeatSec=): i from 0 until NULL is returned. And: such a unit
+         * did not, and is to be announced as a stall without an agent; this one does call back, into recovery_event().
+         * NULL: nobody watches. */
+        const char *(*first_beat_at)(void *userdata, size_t i);
+        void (*never_beat)(void *userdata, const char *unit, nsec_t deadline);
+
         /* Reads a small file of /proc or /sys, terminated; cuts it at size - 1. Returns its length, negative errno.
          * NULL: read it from the file system. A test injects texts here. */
         int (*read_text)(void *userdata, const char *path, char *buf, size_t size);
