@@ -39,6 +39,8 @@ typedef enum BusSlot {
         BUS_SLOT_COUNTERS,
         BUS_SLOT_AGENTS,
         BUS_SLOT_AGENT_NODES,
+        BUS_SLOT_LOG,
+        BUS_SLOT_LOG_CALLS,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,
@@ -68,9 +70,10 @@ struct BusServer {
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
 };
 
-/* bus-observer.c, bus-agent.c: put their objects on s->bus. Return 0 or negative errno. */
+/* bus-observer.c, bus-agent.c, bus-log.c: put their objects on s->bus. Return 0 or negative errno. */
 int bus_observer_attach(BusServer *s);
 int bus_agent_attach(BusServer *s);
+int bus_log_attach(BusServer *s);
 
 /* bus-changes.c. Init returns 0 or negative errno. */
 int bus_changes_init(BusServer *s);
