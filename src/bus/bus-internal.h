@@ -35,6 +35,26 @@ typedef enum BusSlot {
         _BUS_SLOT_MAX,
 } BusSlot;
 
+/* Figures of units in GetMetrics(): each a column, and so a key. */
+typedef enum BusColumn {
+        BUS_COLUMN_AGENTS,
+        BUS_COLUMN_STALLED,
+        BUS_COLUMN_BEATS,
+        BUS_COLUMN_RESTARTS,
+        BUS_COLUMN_THRESHOLD,
+        _BUS_COLUMN_MAX,
+} BusColumn;
+
+/* The units' rows, agents of no unit, and the overflow. */
+#define BUS_METRICS_ROWS_MAX (BUS_METRICS_UNITS_MAX + 2)
+
+/* One answer of GetMetrics() while it is made, so that no call allocates much. */
+typedef struct BusMetrics {
+        usec_t start_time; /* CLOCK_REALTIME; 0: not found out yet */
+        const char *names[BUS_METRICS_ROWS_MAX], *states[BUS_METRICS_ROWS_MAX];
+        uint64_t columns[_BUS_COLUMN_MAX][BUS_METRICS_ROWS_MAX];
+} BusMetrics;
+
 struct BusServer {
         sd_event *event;
         sd_bus *bus; /* NULL: not attached */
@@ -56,6 +76,7 @@ struct BusServer {
 
         AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
+        BusMetrics metrics;
 };
 
 /* bus-observer.c, bus-agent.c: put their objects on s->bus. Return 0 or negative errno. */
@@ -66,14 +87,32 @@ int bus_agent_attach(BusServer *s);
 int bus_changes_init(BusServer *s);
 void bus_changes_done(BusServer *s);
 
-/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
- * or an error sent. Returns as a method handler does: positive when the answer comes later. */
-/* bus-recovery.c: handlers of the observer's vtable. */
+/* Handlers of the observer's vtable. A getter has the arguments of sd_bus_property_get_t. */
+#define BUS_GETTER(name)                                                                                    \
+        int name(sd_bus *bus, const char *path, const char *interface, const char *property,                \
+                 sd_bus_message *reply, void *userdata, sd_bus_error *error)
+
+/* bus-health.c */
+BUS_GETTER(bus_get_degraded);
+BUS_GETTER(bus_get_critical);
+int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-policy.c */
+int bus_method_show_policy(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-recovery.c */
+BUS_GETTER(bus_get_pauses);
+BUS_GETTER(bus_get_brake_until);
 int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_pause(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* bus-metrics.c */
+int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
+ * or an error sent. Returns as a method handler does: positive when the answer comes later. */
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
 void bus_access_done(BusServer *s);
 

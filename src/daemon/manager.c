@@ -30,10 +30,23 @@
 /* Units with a recovery state of their own: one for each the observer can tell apart. */
 #define RECOVERY_UNITS 1024U
 
+/* Whether recovery of everything is paused. */
+static bool all_is_paused(const Manager *m) {
+        const Pause *p;
+
+        for (uint32_t i = 0; m->recovery && (p = recovery_pause_at(m->recovery, i)); i++)
+                if (p->kind == PAUSE_ALL)
+                        return true;
+        return false;
+}
+
+/* What is wrong comes before what somebody wanted so. */
 const char *manager_state(const Manager *m) {
         if (m->observer && observer_overloaded(m->observer))
                 return BUS_STATE_OVERLOADED;
-        return m->degraded ? BUS_STATE_DEGRADED_CONFIG : BUS_STATE_RUNNING;
+        if (m->degraded)
+                return BUS_STATE_DEGRADED_CONFIG;
+        return all_is_paused(m) ? BUS_STATE_PAUSED : BUS_STATE_RUNNING;
 }
 
 /* ---- status line ------------------------------------------------------------------------------------------ */
@@ -83,6 +96,7 @@ static void reload_apply(Manager *m, Config *config, ListenerKeys *keys) {
         ObserverSettings s;
         int r;
 
+        manager_forget_classes(m);
         (void) config_free(m->config);
         m->config = config;
         m->degraded = false;
@@ -339,6 +353,7 @@ Manager *manager_free(Manager *m) {
         (void) ingress_free(m->ingress);
         (void) observer_free(m->observer); /* gives its pidfds back */
         (void) identities_free(m->identities);
+        manager_forget_classes(m);
         (void) config_free(m->config);
         for (size_t i = 0; i < ELEMENTSOF(m->signals); i++)
                 sd_event_source_disable_unref(m->signals[i]);

@@ -169,11 +169,7 @@ static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const
         report_finished(r, u->name, a, outcome, text, again, at);
         action_release(r, a);
         recovery_wake(r, u, AGAIN_OTHER_ENDS);
-        for (RecoveryUnit *o = registry_unit_first(&r->registry); o; o = registry_unit_next(&r->registry, o))
-                if (o->waits_for_capacity) {
-                        o->waits_for_capacity = false;
-                        recovery_wake(r, o, AGAIN_OTHER_ENDS);
-                }
+        recovery_wake_for_room(r);
         judge_update_watch(r, u);
         judge_schedule(r, u);
 }
@@ -400,6 +396,7 @@ static Action action_describe(Recovery *r, const RecoveryUnit *u, const Recovery
                 .verb = policy->action.verb,
                 .deferred = s->starved_since > 0,
                 .by_hand = s->by_hand,
+                .captured = s->capture == STALL_CAPTURE_DONE,
                 .started = recovery_now(r),
                 .deadline = NSEC_INFINITY,
                 .look_at = NSEC_INFINITY,

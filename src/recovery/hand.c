@@ -75,6 +75,45 @@ void hand_arm_pauses(Recovery *r) {
         recovery_arm(r, r->pauses_next);
 }
 
+static void report_process_gone(Recovery *r, uint32_t pid) {
+        report_notice(r, RECORD_RESUMED, "", "exited",
+                      "The pause of pid:%u is over: the process has exited.", pid);
+}
+
+/* Of a process that is no agent nobody tells that it exited: those are found when there is to be one pause more. */
+static void forget_dead(Recovery *r) {
+        for (uint32_t i = r->pauses.n; i > 0; i--) {
+                const Pause *pause = &r->pauses.entries[i - 1];
+                uint32_t pid = pause->pid;
+                uint64_t generation;
+
+                if (pause->kind != PAUSE_PID)
+                        continue;
+                if (read_generation(r, pid, &generation) >= 0 && generation == pause->generation)
+                        continue;
+                (void) pauses_exited(&r->pauses, pid, pause->generation);
+                report_process_gone(r, pid);
+        }
+}
+
+void hand_process_gone(Recovery *r, const Event *event) {
+        const AgentInfo *agent = &event->agent;
+        unsigned n;
+
+        assert(r);
+
+        if (r->pauses.n == 0 || agent->pid == 0 || agent->source != SOURCE_LOCAL)
+                return;
+        n = event->kind == EVENT_EXIT ? pauses_exited(&r->pauses, agent->pid, agent->generation)
+                                      : pauses_recycled(&r->pauses, agent->pid, agent->generation);
+        if (n == 0)
+                return;
+        hand_arm_pauses(r);
+        durable_pauses(r);
+        report_process_gone(r, agent->pid);
+        recovery_judge_all_again(r);
+}
+
 int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reason) {
         char buf[FORMAT_TIMESPAN_MAX];
         Pause pause = {};
@@ -93,6 +132,7 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
                 k = read_generation(r, pause.pid, &pause.generation);
                 if (k < 0)
                         return k;
+                forget_dead(r);
         }
         (void) snprintf(pause.what, sizeof(pause.what), "%s", what);
         (void) snprintf(pause.reason, sizeof(pause.reason), "%s", reason);
@@ -207,7 +247,7 @@ int recovery_recover(Recovery *r, const char *unit) {
         u = registry_unit(&r->registry, unit);
         if (!u)
                 return -ENOENT;
-        if (u->action != REGISTRY_NONE)
+        if (u->action != REGISTRY_NONE || capture_is_running(r, unit))
                 return -EBUSY;
         s = registry_first(&r->registry, &u->due) ?: registry_first(&r->registry, &u->resting);
         if (!s)

@@ -89,6 +89,12 @@ typedef struct RecoveryHooks {
         /* The agents of a unit as they are now; all zero for a unit that has none. */
         void (*agents)(void *userdata, const char *unit, RecoveryAgents *ret);
 
+        /* The patterns of units that have to beat in time (FirstBeatSec=): i from 0 until NULL is returned. And: such a unit
+         * did not, and is to be announced as a stall without an agent; this one does call back, into recovery_event().
+         * NULL: nobody watches. */
+        const char *(*first_beat_at)(void *userdata, size_t i);
+        void (*never_beat)(void *userdata, const char *unit, nsec_t deadline);
+
         /* Reads a small file of /proc or /sys, terminated; cuts it at size - 1. Returns its length, negative errno.
          * NULL: read it from the file system. A test injects texts here. */
         int (*read_text)(void *userdata, const char *path, char *buf, size_t size);
@@ -133,7 +139,7 @@ void recovery_loop_lag(Recovery *r, nsec_t lag);
 
 /*
  * Holds recovery back: of a unit or those a glob covers, of one process ("pid:N"), of everything (""). span 0: until
- * resumed. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
+ * resumed. The pause of a process also ends with that process. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
  * `what` is none of these, -E2BIG when the reason is longer than PAUSE_REASON_MAX - 1 bytes, -ESRCH when there is no
  * such process, -ENOSPC when there are too many pauses.
  */

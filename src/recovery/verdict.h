@@ -18,6 +18,7 @@ typedef struct UnitFacts {
         ActiveState active_state;
         uint8_t invocation[INVOCATION_ID_SIZE];
         usec_t inactive_exit;               /* CLOCK_MONOTONIC; when the unit left "inactive"; 0: never */
+        usec_t active_enter;                /* likewise; when it became active; 0: never */
         usec_t timeout_start, timeout_stop; /* USEC_INFINITY: none */
         uint32_t n_restarts;                /* by Restart=, since somebody started it by hand */
 } UnitFacts;

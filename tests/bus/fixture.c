@@ -149,6 +149,30 @@ static void hook_disconnected(void *userdata) {
         ((Fixture *) userdata)->disconnects++;
 }
 
+static size_t hook_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
+        ret[0] = (BusPolicy){
+                .key = "Mode", .file = "/etc/varta/varta.conf", .line = 7, .value = "enforce"
+        };
+        ret[1] = (BusPolicy){ .key = "OnGaveUp" };
+        return unit[0] ? 2 : 1;
+}
+
+static bool hook_pause_at(void *userdata, size_t i, BusPause *ret) {
+        static const BusPause pauses[] = {
+                { .what = "", .reason = "move", .until = 0 },
+                { .what = "worker@*.service", .reason = "", .until = 1234567 },
+        };
+
+        if (i >= ((Fixture *) userdata)->n_pauses)
+                return false;
+        *ret = pauses[i];
+        return true;
+}
+
+static usec_t hook_brake_until(void *userdata) {
+        return 7654321;
+}
+
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
@@ -160,6 +184,7 @@ const BusHooks fixture_hooks = {
         .recovery_refusal = hook_refusal,
         .unit = hook_unit,
         .unit_class = hook_unit_class,
+        .policy = hook_policy,
         .reload = hook_reload,
         .reset_agent = hook_reset_agent,
         .forget_agent = hook_forget_agent,
@@ -167,6 +192,8 @@ const BusHooks fixture_hooks = {
         .pause = hook_pause,
         .resume = hook_resume,
         .recover = hook_recover,
+        .pause_at = hook_pause_at,
+        .brake_until = hook_brake_until,
         .name_acquired = hook_name_acquired,
         .disconnected = hook_disconnected,
 };

@@ -38,7 +38,7 @@ typedef struct Fixture {
         const char *state;
         bool user_bus;
         uint64_t journal_dropped;
-        size_t n_listeners;
+        size_t n_listeners, n_pauses;
         int reload_error;
         const char *reload_reason; /* NULL: none given */
 

@@ -93,12 +93,26 @@ static int hook_read_text(void *userdata, const char *path, char *buf, size_t si
         return snprintf(buf, size, "%s", text);
 }
 
+static const char *hook_first_beat_at(void *userdata, size_t i) {
+        return i == 0 ? ((World *) userdata)->first_beat : NULL;
+}
+
+static void hook_never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        World *w = userdata;
+
+        w->never_beats++;
+        w->never_beat_deadline = deadline;
+        world_never_beat(w, unit);
+}
+
 static const RecoveryHooks hooks = {
         .now = hook_now,
         .record = hook_record,
         .policy = hook_policy,
         .agent = hook_agent,
         .agents = hook_agents,
+        .first_beat_at = hook_first_beat_at,
+        .never_beat = hook_never_beat,
         .read_text = hook_read_text,
 };
 

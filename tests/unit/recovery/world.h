@@ -42,6 +42,9 @@ typedef struct World {
         unsigned n_records;
         WorldText texts[WORLD_TEXTS];
         uint64_t ids;
+        const char *first_beat;     /* the one pattern with FirstBeatSec=; NULL: none */
+        unsigned never_beats;       /* units that were announced */
+        nsec_t never_beat_deadline; /* of the last one */
 } World;
 
 /* Mode=enforce and the specification's defaults for everything else. */
