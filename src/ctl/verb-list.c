@@ -293,12 +293,22 @@ static int put_table(const Listing *l, void *view, size_t n, const Options *opti
         return table_print(table, stdout, !options->no_legend, output_columns());
 }
 
-static void put_json(const Listing *l, void *view, size_t n, const Options *options) {
-        json_object *array = json_object_new_array();
+typedef struct JsonRows {
+        const Listing *listing;
+        const Options *options;
+        void *view;
+} JsonRows;
 
-        for (size_t i = 0; i < n; i++)
-                json_object_array_add(array, l->to_json(row_at(l, view, options, i)));
-        output_json(options->json, array);
+static json_object *json_row(void *userdata, size_t i) {
+        const JsonRows *j = userdata;
+
+        return j->listing->to_json(row_at(j->listing, j->view, j->options, i));
+}
+
+static void put_json(const Listing *l, void *view, size_t n, const Options *options) {
+        JsonRows j = { .listing = l, .options = options, .view = view };
+
+        output_json_rows(options->json, n, json_row, &j);
 }
 
 /* "12 agents listed.", and what an empty list means. */

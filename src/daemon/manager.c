@@ -96,6 +96,7 @@ static void reload_apply(Manager *m, Config *config, ListenerKeys *keys) {
         ObserverSettings s;
         int r;
 
+        manager_forget_classes(m);
         (void) config_free(m->config);
         m->config = config;
         m->degraded = false;
@@ -352,6 +353,7 @@ Manager *manager_free(Manager *m) {
         (void) ingress_free(m->ingress);
         (void) observer_free(m->observer); /* gives its pidfds back */
         (void) identities_free(m->identities);
+        manager_forget_classes(m);
         (void) config_free(m->config);
         for (size_t i = 0; i < ELEMENTSOF(m->signals); i++)
                 sd_event_source_disable_unref(m->signals[i]);

@@ -97,12 +97,31 @@ static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit 
                 ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
 }
 
-static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+static const char *find_class(const Manager *m, const char *name) {
         const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
         ConfigProvenance p = {};
 
-        config_value(((Manager *) userdata)->config, key, name, NULL, 0, &p);
+        config_value(m->config, key, name, NULL, 0, &p);
         return p.section && p.file ? p.section : "";
+}
+
+/* Matching a unit against every section is no work for each of a hundred thousand rows: it is done once for a unit. */
+static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+        Manager *m = userdata;
+        size_t n = (size_t) observer_units_max(m->observer) + 1;
+
+        if (!m->classes)
+                m->classes = calloc(n, sizeof(char *));
+        if (!m->classes || unit >= n)
+                return find_class(m, name);
+        if (!m->classes[unit])
+                m->classes[unit] = find_class(m, name);
+        return m->classes[unit];
+}
+
+void manager_forget_classes(Manager *m) {
+        free(m->classes);
+        m->classes = NULL;
 }
 
 static size_t serve_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
@@ -192,6 +211,38 @@ static usec_t serve_brake_until(void *userdata) {
         return until == 0 ? 0 : serve_to_monotonic(userdata, until);
 }
 
+static const char *serve_log_level(void *userdata) {
+        return log_level_to_string(log_get_max_level());
+}
+
+static const char *serve_log_target(void *userdata) {
+        return log_target_to_string(log_get_target());
+}
+
+/* Said before or after, so that it is said at all. */
+static int serve_set_log_level(void *userdata, const char *level) {
+        int l = log_level_from_string(level), old = log_get_max_level();
+
+        if (l < 0)
+                return l;
+        log_set_max_level(MAX(l, old));
+        log_info("Log level changed from %s to %s", log_level_to_string(old), log_level_to_string(l));
+        log_set_max_level(l);
+        manager_watch_log(userdata);
+        return 0;
+}
+
+static int serve_set_log_target(void *userdata, const char *target) {
+        LogTarget t = log_target_from_string(target);
+
+        if (t < 0)
+                return t;
+        log_info("Log target changes from %s to %s", log_target_to_string(log_get_target()),
+                 log_target_to_string(t));
+        manager_watch_log(userdata);
+        return log_set_target(t);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -213,6 +264,10 @@ const BusHooks manager_bus_hooks = {
         .recover = serve_recover,
         .pause_at = serve_pause_at,
         .brake_until = serve_brake_until,
+        .log_level = serve_log_level,
+        .log_target = serve_log_target,
+        .set_log_level = serve_set_log_level,
+        .set_log_target = serve_set_log_target,
         .name_acquired = manager_name_acquired,
         .disconnected = manager_clients_lost,
 };

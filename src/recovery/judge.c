@@ -6,7 +6,8 @@
  * A stall is judged when it is new and when what it waits for has come ("due"), never by polling. First with what is
  * known here; if nothing final speaks against it, systemd is asked for the unit, once for all of its due stalls, and
  * the reply puts them before the gates again, with every fact taken anew: that is the check just before acting, and
- * nothing lies between it and the call but the same turn of the loop.
+ * nothing lies between it and the call but the same turn of the loop. Only a few units are read at once, however many
+ * stall together: each reading that ends lets the next begin.
  */
 
 #include <stdio.h>
@@ -245,14 +246,46 @@ void judge_schedule(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
 
-        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? MAX(recovery_now(r), u->host_at)
-                                                                       : u->rest_at;
+        if (u->due.n > 0 && !unit_reader_is_busy(&u->reader) && !u->waits_to_be_read)
+                u->judge_at = MAX(recovery_now(r), u->host_at);
+        else
+                u->judge_at = u->rest_at;
         if (u->ladder.gave_up_until > 0)
                 u->judge_at = MIN(u->judge_at, u->ladder.gave_up_until);
         recovery_arm(r, u->judge_at);
 }
 
 static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata);
+
+/* Reads the unit, now or when its turn comes. Returns 0 or what unit_reader_start() says. */
+static int read_unit(Recovery *r, RecoveryUnit *u) {
+        int k;
+
+        u->waits_to_be_read = systemd_is_attached(&r->systemd) && r->readings >= RECOVERY_READINGS_MAX;
+        if (u->waits_to_be_read)
+                return 0;
+        k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+        if (k >= 0)
+                r->readings++;
+        return k;
+}
+
+/* There may be room to read one more unit: the next that waits is judged, or read if nothing of it is to be judged. */
+static void read_next(Recovery *r) {
+        if (r->readings >= RECOVERY_READINGS_MAX)
+                return;
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
+             u = registry_unit_next(&r->registry, u)) {
+                if (!u->waits_to_be_read)
+                        continue;
+                u->waits_to_be_read = false;
+                if (u->due.n > 0)
+                        judge_schedule(r, u);
+                else if (u->ladder.gave_up_until == 0 || read_unit(r, u) < 0)
+                        continue;
+                return;
+        }
+}
 
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
         RecoveryUnit *u = (RecoveryUnit *) ((char *) watch - offsetof(RecoveryUnit, watch));
@@ -266,7 +299,7 @@ static void on_unit_changed(UnitWatch *watch, void *userdata) {
         recovery_wake(r, u, AGAIN_UNIT_CHANGE);
         /* Did somebody restart it? If it cannot be asked now, its next change, or time, will tell. */
         if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                (void) read_unit(r, u);
 }
 
 void judge_update_watch(Recovery *r, RecoveryUnit *u) {
@@ -358,6 +391,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         Recovery *r = userdata;
         UnitPolicy policy;
 
+        r->readings--;
         r->hooks.policy(r->userdata, u->name, &policy);
         switch (result) {
         case CALL_NO_UNIT:
@@ -376,6 +410,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_unit(Recovery *r, RecoveryUnit *u) {
@@ -390,14 +425,16 @@ void judge_unit(Recovery *r, RecoveryUnit *u) {
         r->hooks.policy(r->userdata, u->name, &policy);
         judge_due(r, u, NULL, &policy);
         u->host_at = 0;
+        u->waits_to_be_read = false;
         if (u->due.n > 0 && u->action == REGISTRY_NONE &&
             (!systemd_is_attached(&r->systemd) || host_is_known(r, recovery_now(r), &u->host_at))) {
-                k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                k = read_unit(r, u);
                 if (k < 0)
                         unreachable(r, u, &policy, OUTCOME_BUS_LOST);
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_orphan(Recovery *r, RecoveryStall *s) {
@@ -442,7 +479,7 @@ void judge_bus_back(Recovery *r, RecoveryUnit *u) {
         judge_update_watch(r, u);
         /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
         if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                (void) read_unit(r, u);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
@@ -453,7 +490,9 @@ void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
                 unit_watch_stop(&u->watch);
                 r->watches--;
         }
+        r->readings -= unit_reader_is_busy(&u->reader);
         unit_reader_cancel(&u->reader);
+        u->waits_to_be_read = false;
         for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
                 if (s->again == AGAIN_UNIT_CHANGE)

@@ -52,6 +52,7 @@ struct RecoveryUnit {
         Ladder ladder;
         UnitReader reader; /* the question on its way to systemd */
         UnitWatch watch;   /* set while a stall waits for the unit to change, or an action needs to know */
+        bool waits_to_be_read;   /* as many units are being read as may be */
         bool waits_for_capacity; /* one of the stalls was refused as `capacity` */
         RecoveryOutcome lost;    /* it was said already that systemd cannot be asked, in this way */
         uint64_t restarts;

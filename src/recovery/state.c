@@ -407,7 +407,8 @@ StateVerdict state_next(StateReader *s, StateRecord *ret) {
         if (load(p + FRAME_SUM, 8) != frame_sum(s->chain, p, length))
                 return STATE_DAMAGED;
 
-        *ret = (StateRecord){ .kind = (StateKind) kind };
+        memset(ret, 0, sizeof(*ret)); /* all members of the union */
+        ret->kind = (StateKind) kind;
         c.in = p + STATE_FRAME_SIZE;
         c.size = length;
         code_record(&c, ret);

@@ -99,8 +99,8 @@ def counters(rig):
 
 
 def journal_has(rig, message_id, unit, **fields):
-    """Waits for such an entry of the observer's, and returns it."""
-    matches = ["_SYSTEMD_UNIT=varta.service", f"MESSAGE_ID={message_id}", f"VARTA_UNIT={unit}",
+    """Waits for such an entry of the observer's (unit "": whatever its unit), and returns the last."""
+    matches = ["_SYSTEMD_UNIT=varta.service", f"MESSAGE_ID={message_id}", *([f"VARTA_UNIT={unit}"] if unit else []),
                *(f"{name}={value}" for name, value in fields.items())]
     return wait_for(lambda: rig.journal(*matches), 10, f"a journal entry with {matches[1:]}")[-1]
 

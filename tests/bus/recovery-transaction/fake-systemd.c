@@ -313,7 +313,11 @@ static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
                 return sd_bus_reply_method_errorf(
                                 m, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
                                 "Interactive authentication required.");
+        case FAKE_NO_POLKIT:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit polkit.service is masked.");
         case FAKE_NO_SUCH_UNIT:
+                u->found = false;
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
                                                   "Unit is masked.");
         case FAKE_CONFLICT:
