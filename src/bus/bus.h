@@ -136,6 +136,13 @@ typedef struct BusHooks {
         /* Until when the storm brake holds, in CLOCK_MONOTONIC; 0: it does not. */
         usec_t (*brake_until)(void *userdata);
 
+        /* What is logged, and where to, in the words of org.freedesktop.LogControl1(5). Setting returns 0, -EINVAL for
+         * a word that is none, or another negative errno and nothing has changed. */
+        const char *(*log_level)(void *userdata);
+        const char *(*log_target)(void *userdata);
+        int (*set_log_level)(void *userdata, const char *level);
+        int (*set_log_target)(void *userdata, const char *target);
+
         /* How the request for the bus name ended: 0, we own it; -EEXIST, another observer does; -EPERM, the bus
          * policy does not let us; other negative errno. May detach. */
         void (*name_acquired)(void *userdata, int error);

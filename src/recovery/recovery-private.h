@@ -21,9 +21,10 @@
 #define RECOVERY_WATCHES_MAX 256U
 
 /* Units that judging reads at once. The system bus of dbus-daemon lets a connection wait for 128 replies, one more ends
- * in an error: each reading of a unit asks five questions, actions read their units as well, and a call or a helper
- * of the operator's waits for one. */
-#define RECOVERY_READINGS_MAX 6U
+ * in an error: each reading of a unit asks five questions, actions (or the captures that become such) and the watch for
+ * units that never beat read as well, and a helper of the operator's waits for one, as do the subscription, the list of
+ * units and a call. */
+#define RECOVERY_READINGS_MAX 4U
 #define BUS_REPLIES_MAX       128U
 
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
@@ -35,8 +36,8 @@
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
 
-static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX) * ELEMENTSOF(((UnitReader *) 0)->slots) +
-                                              RECOVERY_HELPERS_MAX + 1 <=
+static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX + 1) * ELEMENTSOF(((UnitReader *) 0)->slots) +
+                                              RECOVERY_HELPERS_MAX + 3 <=
                               BUS_REPLIES_MAX,
               "no reply that is waited for may be one too many for the bus");
 

@@ -48,6 +48,7 @@ typedef struct Fixture {
         uint64_t reset, forgotten;
         char hand[512];  /* the last call by hand, as words */
         int hand_result; /* what it is answered */
+        char log_level[16];
 
         /* What the client heard. */
         sd_bus_message *signals[FIXTURE_SIGNALS_MAX];
