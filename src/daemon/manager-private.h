@@ -108,6 +108,7 @@ int manager_connections_start(Manager *m);
 void manager_connections_stop(Manager *m);
 void manager_name_acquired(void *userdata, int error);
 void manager_clients_lost(void *userdata);
+void manager_clients_stuck(void *userdata);
 
 /* serving.c: what the bus asks */
 extern const BusHooks manager_bus_hooks;
