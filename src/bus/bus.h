@@ -212,6 +212,8 @@ void bus_server_changed(BusServer *s, BusChange change);
  * all that the daemon calls for the observer's event hook.
  */
 void bus_server_event(BusServer *s, const Event *event);
+/* The same without the signals: somebody else says that there were too many. */
+void bus_server_event_untold(BusServer *s, const Event *event);
 
 /* Signals that were not sent because the outgoing queue was full (or memory was not to be had). */
 uint64_t bus_server_signals_suppressed(const BusServer *s);
