@@ -26,9 +26,12 @@ static const char *const change_property[_BUS_CHANGE_MAX] = {
         [BUS_CHANGE_STATE] = "State",
         [BUS_CHANGE_AGENTS_TRACKED] = "AgentsTracked",
         [BUS_CHANGE_AGENTS_STALLED] = "AgentsStalled",
+        [BUS_CHANGE_AGENTS_DEGRADED] = "AgentsDegraded",
+        [BUS_CHANGE_AGENTS_CRITICAL] = "AgentsCritical",
         [BUS_CHANGE_THRESHOLD] = "ThresholdUSec",
         [BUS_CHANGE_LISTENERS] = "Listeners",
         [BUS_CHANGE_DESCRIPTOR_BUDGET] = "DescriptorBudget",
+        [BUS_CHANGE_PAUSES] = "Pauses",
 };
 
 static void arm(BusServer *s, usec_t when) {
@@ -49,6 +52,7 @@ static void announce(BusServer *s) {
         s->changes = 0;
         if (sd_bus_emit_properties_changed_strv(s->bus, BUS_PATH, BUS_INTERFACE, names) < 0)
                 s->signals_suppressed++;
+        bus_queue_watch(s);
 }
 
 static int on_announce(sd_event_source *source, uint64_t usec, void *userdata) {

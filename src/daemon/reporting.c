@@ -79,9 +79,13 @@ static void journal_stall(const Event *e) {
         char name[UNIT_NAME_SIZE + 32], span[64];
         Fields f = {};
 
-        agent_fields(&f, e);
+        if (e->reason == STALL_NEVER_BEAT)
+                field_text(&f, "VARTA_UNIT", e->unit); /* there is no agent to tell of */
+        else {
+                agent_fields(&f, e);
+                field_number(&f, "VARTA_SILENCE_USEC", nsec_sub(e->now, e->agent.last_beat) / NSEC_PER_USEC);
+        }
         field_text(&f, "VARTA_REASON", stall_reason_to_string(e->reason));
-        field_number(&f, "VARTA_SILENCE_USEC", nsec_sub(e->now, e->agent.last_beat) / NSEC_PER_USEC);
         (void) agent_name(e, name, sizeof(name));
         switch (e->reason) {
         case STALL_EXITED:
@@ -164,21 +168,6 @@ static void journal_rejected(const Manager *m, const Event *e) {
         }
 }
 
-/* Returns whether this one is to be told. */
-static bool pass_storm(Manager *m, const Event *e) {
-        uint64_t suppressed;
-        bool tell;
-
-        tell = storm_count(&m->storms.rejects[e->reject], e->now, &suppressed);
-        if (suppressed > 0) {
-                log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
-                            reject_class_to_string(e->reject));
-                bus_signal_storm_summary(m->server, reject_class_to_string(e->reject), suppressed,
-                                         STORM_WINDOW);
-        }
-        return tell;
-}
-
 static void journal_event(const Manager *m, const Event *e) {
         char span[64];
 
@@ -215,14 +204,13 @@ void manager_on_event(void *userdata, const Event *event) {
 
         if (m->stopping)
                 return;
-        if (event->kind == EVENT_REJECTED && !pass_storm(m, event)) {
+        if (manager_storms_pass_event(m, event)) {
+                journal_event(m, event);
                 manager_watch_log(m);
-                return;
-        }
-        journal_event(m, event);
-        manager_watch_log(m);
-        bus_server_event(m->server, event);
-        recovery_event(m->recovery, event);
+                bus_server_event(m->server, event);
+        } else
+                bus_server_event_untold(m->server, event);
+        recovery_event(m->recovery, event); /* takes care of every single one */
         if (event->kind != EVENT_REJECTED)
                 manager_status_changed(m);
 }
@@ -284,6 +272,8 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
 
         if (!r->announce || m->stopping)
                 return;
+        if (r->kind == RECORD_REFUSED && !manager_storms_pass(m, STORM_RECOVERY_REFUSED, r->when))
+                return;
         journal_record(r);
         manager_watch_log(m);
         switch (r->kind) {
@@ -298,6 +288,12 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
                 break;
         case RECORD_GAVE_UP:
                 signal_gave_up(m, r->unit);
+                manager_status_changed(m);
+                break;
+        case RECORD_PAUSED:
+        case RECORD_RESUMED:
+                bus_server_changed(m->server, BUS_CHANGE_PAUSES);
+                bus_server_changed(m->server, BUS_CHANGE_STATE);
                 manager_status_changed(m);
                 break;
         default:

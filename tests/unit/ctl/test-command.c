@@ -70,65 +70,84 @@ static void run_cases(const CommandCase *cases, size_t n) {
         }
 }
 
-START_TEST(test_usage) {
-        static const CommandCase cases[] = {
-                { "help", { "--help" }, 0, "Verbs:", "" },
-                { "help in short", { "-h" }, 0, "Verbs:", "" },
-                { "help beside anything", { "list", "--help" }, 0, "Verbs:", "" },
-                { "version", { "--version" }, 0, "varta-ctl 0", "" },
-                { "an unknown verb", { "frobnicate" }, 2, "", "Unknown verb \"frobnicate\". See" },
-                { "a verb with a slip of the pen", { "statsu" }, 2, "", "Did you mean \"status\"?" },
-                { "another one", { "cat-confg" }, 2, "", "Did you mean \"cat-config\"?" },
-                { "an unknown option", { "--frobnicate" }, 2, "", "Unknown option --frobnicate. See" },
-                { "an option with a slip of the pen",
-                  { "--no-lengend", "list" },
-                  2,
-                  "",
-                  "Did you mean --no-legend?" },
-                { "an unknown short option", { "-z" }, 2, "", "Unknown option -z" },
-                { "an ambiguous option", { "--no", "list" }, 2, "", "--no" },
-                { "an option without its value", { "--json" }, 2, "", "needs a value" },
-                { "a short option without its value", { "-H" }, 2, "", "needs a value" },
-                { "an option with a value too many",
-                  { "--user=me" },
-                  2,
-                  "",
-                  "Option --user takes no value" },
-                { "a mode that JSON does not have",
-                  { "--json=yes", "list" },
-                  2,
-                  "",
-                  "allowed: short, pretty, off" },
-                { "too many arguments", { "list", "everything" }, 2, "", "takes no arguments" },
-                { "more than one file", { "verify", "a", "b" }, 2, "", "takes one argument" },
-                { "too few arguments", { "decode" }, 2, "", "varta-ctl decode HEX..." },
-                { "nothing to forget", { "forget" }, 2, "", "varta-ctl forget ID|pid:N..." },
-                { "no span of time", { "pause", "--for=soon" }, 2, "", "--for=soon is no span" },
-                { "a span for another verb", { "resume", "--for=1h" }, 2, "", "does not take --for" },
-                { "nothing to recover", { "recover" }, 2, "", "varta-ctl recover UNIT" },
-                { "not an agent", { "forget", "pid:x" }, 2, "", "neither the id" },
-                { "a negative id", { "forget", "--", "-1" }, 2, "", "neither the id" },
-                { "verify refuses the bus",
-                  { "--user", "verify" },
-                  2,
-                  "",
-                  "varta-ctl verify does not take --user" },
-                { "cat-config refuses a host",
-                  { "-H", "here", "cat-config" },
-                  2,
-                  "",
-                  "does not take --host" },
-                { "beat refuses JSON", { "beat", "-j" }, 2, "", "varta-ctl beat does not take -j" },
-                { "list refuses a status", { "list", "--status=ok" }, 2, "", "does not take --status" },
-                { "another host's user", { "--user", "-H", "here", "list" }, 2, "", "do not go together" },
-                { "what all take is taken by all",
-                  { "--no-pager", "--no-legend", "--no-ask-password", "-q", "verify", "/dev/null" },
-                  0,
-                  "",
-                  "" },
-        };
+/* What makes no sense, and what does. */
+static const CommandCase usage_cases[] = {
+        { "help", { "--help" }, 0, "Verbs:", "" },
+        { "help in short", { "-h" }, 0, "Verbs:", "" },
+        { "help beside anything", { "list", "--help" }, 0, "Verbs:", "" },
+        { "version", { "--version" }, 0, "varta-ctl 0", "" },
+        { "an unknown verb", { "frobnicate" }, 2, "", "Unknown verb \"frobnicate\". See" },
+        { "a verb with a slip of the pen", { "statsu" }, 2, "", "Did you mean \"status\"?" },
+        { "another one", { "cat-confg" }, 2, "", "Did you mean \"cat-config\"?" },
+        { "an unknown option", { "--frobnicate" }, 2, "", "Unknown option --frobnicate. See" },
+        { "an option with a slip of the pen",
+          { "--no-lengend", "list" },
+          2,
+          "",
+          "Did you mean --no-legend?" },
+        { "an unknown short option", { "-z" }, 2, "", "Unknown option -z" },
+        { "an ambiguous option", { "--no", "list" }, 2, "", "--no" },
+        { "an option without its value", { "--json" }, 2, "", "needs a value" },
+        { "a short option without its value", { "-H" }, 2, "", "needs a value" },
+        { "an option with a value too many", { "--user=me" }, 2, "", "Option --user takes no value" },
+        { "a mode that JSON does not have", { "--json=yes", "list" }, 2, "", "allowed: short, pretty, off" },
+        { "too many arguments", { "monitor", "everything" }, 2, "", "takes no arguments" },
+        { "no unit can be called so", { "list", "a/b" }, 2, "", "\"a/b\" is neither a unit" },
+        { "nor so", { "units", "-u", "a b" }, 2, "", "\"a b\" is neither a unit" },
+        { "nor in history", { "history", "" }, 2, "", "is neither a unit" },
+        { "a state that agents do not have",
+          { "list", "--state=alive,dead" },
+          2,
+          "",
+          "--state=dead: allowed are alive, stalled." },
+        { "a state that units do not have",
+          { "units", "--state=alive" },
+          2,
+          "",
+          "--state=alive: allowed are ok, stalled, recovering, backoff, paused, gave-up." },
+        { "an empty state", { "units", "--state=ok," }, 2, "", "--state=: allowed are" },
+        { "a status that agents do not have",
+          { "list", "--status=fine" },
+          2,
+          "",
+          "--status=fine: allowed are ok, degraded, critical." },
+        { "a column that is not there",
+          { "list", "--sort=colour" },
+          2,
+          "",
+          "--sort=colour: allowed are id, pid, unit, state, status, last-beat, beats," },
+        { "two columns at once", { "list", "--sort=unit,pid" }, 2, "", "one column is enough" },
+        { "units have no status", { "units", "--status=ok" }, 2, "", "does not take --status" },
+        { "no number of lines", { "history", "-n", "few" }, 2, "", "--lines=few is not a number" },
+        { "a glob has no policy", { "show", "worker@*" }, 2, "", "\"worker@*\" is no unit" },
+        { "show what", { "show" }, 2, "", "varta-ctl show UNIT..." },
+        { "the journal of another host",
+          { "history", "--journal", "-H", "there" },
+          2,
+          "",
+          "--journal reads the journal of this host" },
+        { "more than one file", { "verify", "a", "b" }, 2, "", "takes one argument" },
+        { "too few arguments", { "decode" }, 2, "", "varta-ctl decode HEX..." },
+        { "nothing to forget", { "forget" }, 2, "", "varta-ctl forget ID|pid:N..." },
+        { "no span of time", { "pause", "--for=soon" }, 2, "", "--for=soon is no span" },
+        { "a span for another verb", { "resume", "--for=1h" }, 2, "", "does not take --for" },
+        { "nothing to recover", { "recover" }, 2, "", "varta-ctl recover UNIT" },
+        { "not an agent", { "forget", "pid:x" }, 2, "", "neither the id" },
+        { "a negative id", { "forget", "--", "-1" }, 2, "", "neither the id" },
+        { "verify refuses the bus", { "--user", "verify" }, 2, "", "varta-ctl verify does not take --user" },
+        { "cat-config refuses a host", { "-H", "here", "cat-config" }, 2, "", "does not take --host" },
+        { "beat refuses JSON", { "beat", "-j" }, 2, "", "varta-ctl beat does not take -j" },
+        { "monitor refuses a status", { "monitor", "--status=ok" }, 2, "", "does not take --status" },
+        { "another host's user", { "--user", "-H", "here", "list" }, 2, "", "do not go together" },
+        { "what all take is taken by all",
+          { "--no-pager", "--no-legend", "--no-ask-password", "-q", "verify", "/dev/null" },
+          0,
+          "",
+          "" },
+};
 
-        run_cases(cases, ELEMENTSOF(cases));
+START_TEST(test_usage) {
+        run_cases(usage_cases, ELEMENTSOF(usage_cases));
 }
 END_TEST
 
@@ -419,6 +438,46 @@ START_TEST(test_config) {
 }
 END_TEST
 
+/* Whether the observer is enabled is read from the links that systemctl makes. */
+START_TEST(test_first_beat) {
+        static const char *const entries[] = { "/etc/systemd", "/etc/systemd/system",
+                                               "/etc/systemd/system/multi-user.target.wants",
+                                               "/etc/systemd/system/multi-user.target.wants/varta.service" };
+        char root[64], option[80], path[160];
+        const CommandCase without[] = {
+                { "it is not enabled",
+                  { "verify", option },
+                  0,
+                  "No error in 2 files.\n",
+                  "/etc/varta/varta.conf:2: [Unit a@*.service] FirstBeatSec: This needs varta.service" },
+                { "as JSON", { "verify", "--json=short", option }, 0, "\"key\":\"FirstBeatSec\"", "" },
+        };
+        const CommandCase with[] = {
+                { "it is enabled", { "verify", "--json=short", option }, 0, "[]\n", "" },
+        };
+        const CommandCase off[] = {
+                { "it is off", { "verify", "--json=short", option }, 0, "[]\n", "" },
+        };
+
+        (void) snprintf(root, sizeof(root), "/tmp/varta-test-root-%d", (int) getpid());
+        (void) snprintf(option, sizeof(option), "--root=%s", root);
+        make_root(root, "[Unit a@*.service]\nFirstBeatSec=3s\n");
+        run_cases(without, ELEMENTSOF(without));
+        for (size_t i = 0; i < ELEMENTSOF(entries); i++) {
+                (void) snprintf(path, sizeof(path), "%s%s", root, entries[i]);
+                ck_assert_int_eq(i < 3 ? mkdir(path, 0755) : symlink("/dev/null", path), 0);
+        }
+        run_cases(with, ELEMENTSOF(with));
+        for (size_t i = ELEMENTSOF(entries); i > 0; i--) {
+                (void) snprintf(path, sizeof(path), "%s%s", root, entries[i - 1]);
+                ck_assert_int_eq(remove(path), 0);
+        }
+        make_root(root, "[Unit a@*.service]\nFirstBeatSec=0\n");
+        run_cases(off, ELEMENTSOF(off));
+        remove_root(root);
+}
+END_TEST
+
 START_TEST(test_full_disk) {
         const char *args[] = { "/bin/sh", "-c", VARTA_CTL " --help >/dev/full", NULL };
         static Outcome o;
@@ -453,6 +512,7 @@ int main(void) {
                 { "beat --stdin sends one frame per line and survives nonsense", test_beat_lines },
                 { "a beat that cannot be sent says why", test_beat_fails },
                 { "the configuration is checked and shown", test_config },
+                { "verify says what FirstBeatSec= needs", test_first_beat },
                 { "a full disk is an error", test_full_disk },
                 { "a reader that goes away is none", test_broken_pipe },
         };
