@@ -5,6 +5,7 @@
 import pathlib
 import secrets
 import signal
+import subprocess
 
 from rig import Suite, expect, expect_equal, wait_for
 
@@ -121,6 +122,38 @@ def _(rig):
     wait_for(rig.name_is_owned, 20, "the observer")
     wait_for(rig.agents, 10, "the agent")
     more_beats(rig, 50)
+
+
+def beat_by_hand(rig, payload, *options):
+    """A line for a coprocess of varta-ctl; returns the agent that the observer then knows, and the coprocess."""
+    process = rig.start(["varta-ctl", "beat", "--stdin", f"--payload={payload}", *options], stdin=subprocess.PIPE)
+    process.stdin.write("\n")
+    agent = wait_for(lambda: next((row for row in rig.agents() if row["payload"] == payload), None), 10,
+                     f"the beat with {options}: {process.text}")
+    return agent, process
+
+
+@case("varta-ctl sends sealed beats that the observer opens")
+def _(rig):
+    for payload, address in ((101, "127.0.0.1:8674"), (102, "[::1]:8674"), (103, "localhost:8674")):
+        agent, process = beat_by_hand(rig, payload, f"--udp={address}", f"--key-file={KEY}")
+        expect_equal((agent["origin"], agent["unit"]), ("network-unverified", ""), "origin and unit")
+        process.stop()
+
+
+@case("the plaintext socket warns at each start, and its agents are of the unit that the configuration names")
+def _(rig):
+    rig.write("/etc/varta/varta.conf.d/plaintext.conf", "[Listener udp-plaintext]\nUnit=elsewhere.service\n")
+    rig.systemctl("enable", "varta-udp-plaintext.socket")
+    for n in range(2):
+        mark = rig.journal_cursor()
+        rig.systemctl("restart", "varta.service")
+        wait_for(rig.name_is_owned, 20, "the observer")
+        warnings = [entry for entry in rig.journal(since=mark) if "without encryption" in str(entry.get("MESSAGE"))]
+        expect_equal([entry["PRIORITY"] for entry in warnings], ["4", "4"], "warnings, one for each address")
+        agent, process = beat_by_hand(rig, 201 + n, "--udp=127.0.0.1:8675")
+        expect_equal((agent["origin"], agent["unit"]), ("network-unverified", "elsewhere.service"), "origin and unit")
+        process.stop()
 
 
 suite.main()
