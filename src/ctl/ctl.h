@@ -60,6 +60,9 @@ typedef struct Options {
         const char *sort;  /* NULL: as the verb does by itself */
         bool stalled, reverse;
 
+        /* top */
+        const char *delay; /* NULL: a second */
+
         /* history, status */
         uint32_t lines;
         bool journal;
@@ -92,6 +95,7 @@ enum {
         VERB_SORT = 1 << 7,  /* --sort, --reverse, -r */
         VERB_SAYS = 1 << 8,  /* --status */
         VERB_LINES = 1 << 9, /* --lines, -n */
+        VERB_TOP = 1 << 11,  /* --delay, -d */
         VERB_PAST = 1 << 10, /* --journal, --reverse, -r */
 };
 
@@ -123,6 +127,7 @@ CtlExit verb_list(const Options *options, char **args, size_t n_args);
 CtlExit verb_units(const Options *options, char **args, size_t n_args);
 CtlExit verb_history(const Options *options, char **args, size_t n_args);
 CtlExit verb_show(const Options *options, char **args, size_t n_args);
+CtlExit verb_top(const Options *options, char **args, size_t n_args);
 CtlExit verb_metrics(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);

@@ -60,6 +60,7 @@ static const struct option long_options[] = {
         { "state", required_argument, NULL, ARG_STATE },
         { "stalled", no_argument, NULL, ARG_STALLED },
         { "sort", required_argument, NULL, ARG_SORT },
+        { "delay", required_argument, NULL, 'd' },
         { "reverse", no_argument, NULL, 'r' },
         { "lines", required_argument, NULL, 'n' },
         { "journal", no_argument, NULL, ARG_JOURNAL },
@@ -93,6 +94,7 @@ static const struct {
         { ARG_STALLED, VERB_STATE },
         { ARG_SORT, VERB_SORT },
         { 'r', VERB_SORT | VERB_PAST },
+        { 'd', VERB_TOP },
         { 'n', VERB_LINES },
         { ARG_JOURNAL, VERB_PAST },
         { ARG_ROOT, VERB_FILES },
@@ -205,6 +207,9 @@ static bool apply_choice(Options *o, int c) {
                 return apply_unit(o);
         case 'n':
                 return apply_lines(o);
+        case 'd':
+                o->delay = optarg;
+                break;
         case 'r':
                 o->reverse = true;
                 break;
@@ -316,7 +321,7 @@ static bool parse_options(int argc, char **argv, Options *options, Given *given)
         int c;
 
         opterr = 0;
-        while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:d:", long_options, NULL)) >= 0) {
                 if (c == '?' || c == ':') {
                         explain_option(argv, c);
                         return false;

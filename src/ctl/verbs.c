@@ -21,6 +21,8 @@ const Verb ctl_verbs[] = {
           VERB_BUS | VERB_JSON, verb_show },
         { "history", "[UNIT...]", "Show what recovery did, or did not, and why", 0, VERB_ARGS_ANY,
           VERB_BUS | VERB_JSON | VERB_UNIT | VERB_LINES | VERB_PAST, verb_history },
+        { "top", "[UNIT...]", "Show the fleet unit by unit, live", 0, VERB_ARGS_ANY,
+          VERB_BUS | VERB_JSON | VERB_UNIT | VERB_SORT | VERB_TOP, verb_top },
         { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
         { "metrics", "", "Show what is counted, as Prometheus reads it", 0, 0, VERB_BUS | VERB_JSON,
           verb_metrics },
@@ -91,6 +93,7 @@ void ctl_help(void) {
                      "     --sort=KEY           In the order of this column\n"
                      "  -r --reverse            The other way round\n"
                      "  -n --lines=N            The last N events, or all (history, status UNIT)\n"
+                     "  -d --delay=SPAN         Between two looks, 1s if not given (top)\n"
                      "     --journal            Read the journal, further back (history)\n"
                      "\n"
                      "Options of single verbs:\n"

@@ -211,6 +211,38 @@ static usec_t serve_brake_until(void *userdata) {
         return until == 0 ? 0 : serve_to_monotonic(userdata, until);
 }
 
+static const char *serve_log_level(void *userdata) {
+        return log_level_to_string(log_get_max_level());
+}
+
+static const char *serve_log_target(void *userdata) {
+        return log_target_to_string(log_get_target());
+}
+
+/* Said before or after, so that it is said at all. */
+static int serve_set_log_level(void *userdata, const char *level) {
+        int l = log_level_from_string(level), old = log_get_max_level();
+
+        if (l < 0)
+                return l;
+        log_set_max_level(MAX(l, old));
+        log_info("Log level changed from %s to %s", log_level_to_string(old), log_level_to_string(l));
+        log_set_max_level(l);
+        manager_watch_log(userdata);
+        return 0;
+}
+
+static int serve_set_log_target(void *userdata, const char *target) {
+        LogTarget t = log_target_from_string(target);
+
+        if (t < 0)
+                return t;
+        log_info("Log target changes from %s to %s", log_target_to_string(log_get_target()),
+                 log_target_to_string(t));
+        manager_watch_log(userdata);
+        return log_set_target(t);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -232,7 +264,12 @@ const BusHooks manager_bus_hooks = {
         .recover = serve_recover,
         .pause_at = serve_pause_at,
         .brake_until = serve_brake_until,
+        .log_level = serve_log_level,
+        .log_target = serve_log_target,
+        .set_log_level = serve_set_log_level,
+        .set_log_target = serve_set_log_target,
         .name_acquired = manager_name_acquired,
+        .stuck = manager_clients_stuck,
         .disconnected = manager_clients_lost,
 };
 

@@ -16,7 +16,8 @@
  * remembered, and counts from the moment the unit is seen to be active anew.
  *
  * Action=start: is the same with another witness: the operator's oneshot has to end well, and then any beat of the
- * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business.
+ * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business. If there
+ * is one, its first beat may well come while the oneshot still waits for its start.
  *
  * An action never judges: when it is over it wakes what waited for its end, and the loop comes round to it.
  */
@@ -210,6 +211,17 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
         judge_update_watch(r, u);
 }
 
+/* The time for the proof is over. Nobody need be new where a oneshot mended the unit: who is not stalled by now has beaten
+ * since, as that time is no shorter than the threshold. An observer that inherited the action cannot say so: it has never
+ * seen whom it was for, and may know only those that were well all the time. */
+static RecoveryOutcome proof_failed(Recovery *r, const RecoveryUnit *u, const Action *a) {
+        RecoveryAgents agents = {};
+
+        if (a->verb == UNIT_ACTION_START && a->proof_after == 0)
+                r->hooks.agents(r->userdata, u->name, &agents);
+        return agents.tracked > 0 && agents.stalled == 0 ? OUTCOME_RECOVERED : OUTCOME_NO_BEAT;
+}
+
 /* While the proof is awaited: a unit that is up or on its way up has until the deadline. */
 static void looked_proving(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         RecoveryOutcome outcome = OUTCOME_NO_BEAT;
@@ -224,7 +236,7 @@ static void looked_proving(Recovery *r, RecoveryUnit *u, Action *a, const UnitFa
                 return;
         }
         if (a->phase == ACTION_PROVING && a->late)
-                action_finish(r, a, OUTCOME_NO_BEAT, "");
+                action_finish(r, a, proof_failed(r, u, a), "");
 }
 
 static void looked_job(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
@@ -280,7 +292,9 @@ static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *fa
                 recovery_arm(r, a->look_at);
                 return;
         }
-        if (a->phase == ACTION_PROVING)
+        if (a->doubted)
+                action_finish(r, a, known.loaded ? OUTCOME_ACCESS_DENIED : OUTCOME_UNIT_GONE, a->words);
+        else if (a->phase == ACTION_PROVING)
                 looked_proving(r, u, a, &known);
         else if (a->verb == UNIT_ACTION_START)
                 looked_start(r, u, a, &known);
@@ -318,6 +332,11 @@ static bool is_news(const Action *a, const AgentInfo *agent) {
                (agent->pid == a->agent.pid && agent->generation == a->agent.generation);
 }
 
+static bool is_of_another_invocation(const Action *a, const AgentInfo *agent) {
+        return invocation_is_set(a->before) && invocation_is_set(agent->invocation) &&
+               memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0;
+}
+
 void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         Action *a;
 
@@ -329,8 +348,9 @@ void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         if (!a || agent->origin < ORIGIN_OPERATOR_ATTESTED)
                 return;
         if (a->verb == UNIT_ACTION_START)
-                /* What came before the oneshot was done proves nothing. */
-                a->proven = a->phase == ACTION_PROVING && is_news(a, agent);
+                /* What the old invocation did before the oneshot was done proves nothing. */
+                a->proven = a->proven || is_of_another_invocation(a, agent) ||
+                            (a->phase == ACTION_PROVING && is_news(a, agent));
         else if (invocation_is_set(agent->invocation)) {
                 if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0)
                         a->proven = true;
@@ -357,8 +377,10 @@ static void on_replied(UnitJob *job, CallResult result, const char *text, void *
                 action_finish(r, a, OUTCOME_ACCESS_DENIED, text);
                 return;
         case CALL_NO_UNIT:
-                action_finish(r, a, OUTCOME_UNIT_GONE, text);
-                return;
+                /* Or there is no polkit.service: systemd passes on what it was told when it asked for permission. */
+                a->doubted = true;
+                (void) snprintf(a->words, sizeof(a->words), "%s", text);
+                break;
         case CALL_FAILED:
                 action_finish(r, a, OUTCOME_JOB_FAILED, text);
                 return;
@@ -487,7 +509,7 @@ static void action_overdue(Recovery *r, Action *a, nsec_t now) {
                 return;
         }
         if (a->phase == ACTION_PROVING)
-                action_finish(r, a, OUTCOME_NO_BEAT, "");
+                action_finish(r, a, proof_failed(r, action_unit(r, a), a), "");
         else
                 action_finish(r, a, systemd_is_attached(&r->systemd) ? OUTCOME_TIMEOUT : OUTCOME_BUS_LOST,
                               "");

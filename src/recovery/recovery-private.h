@@ -21,19 +21,23 @@
 #define RECOVERY_WATCHES_MAX 256U
 
 /* Units that judging reads at once. The system bus of dbus-daemon lets a connection wait for 128 replies, one more ends
- * in an error: each reading of a unit asks five questions, actions read their units as well, and a call or a helper
- * of the operator's waits for one. */
-#define RECOVERY_READINGS_MAX 6U
+ * in an error: each reading of a unit asks five questions, actions (or the captures that become such) and the watch for
+ * units that never beat read as well, and a helper of the operator's waits for one, as do the subscription, the list of
+ * units and a call. */
+#define RECOVERY_READINGS_MAX 4U
 #define BUS_REPLIES_MAX       128U
 
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
 
+/* What systemd said of an error, as far as it has to be kept: a unit's name and a few words. */
+#define RECOVERY_WORDS_MAX 320
+
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
 
-static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX) * ELEMENTSOF(((UnitReader *) 0)->slots) +
-                                              RECOVERY_HELPERS_MAX + 1 <=
+static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX + 1) * ELEMENTSOF(((UnitReader *) 0)->slots) +
+                                              RECOVERY_HELPERS_MAX + 3 <=
                               BUS_REPLIES_MAX,
               "no reply that is waited for may be one too many for the bus");
 
@@ -65,7 +69,9 @@ struct Action {
         bool proven;     /* a process of another invocation than `before` beat */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
-        bool captured; /* CaptureUnit= has run before it */
+        bool captured;                  /* CaptureUnit= has run before it */
+        bool doubted;                   /* the call ended in an error about some unit: is it the target? */
+        char words[RECOVERY_WORDS_MAX]; /* of that error */
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];

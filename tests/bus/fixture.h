@@ -43,11 +43,12 @@ typedef struct Fixture {
         const char *reload_reason; /* NULL: none given */
 
         /* What hooks were told. */
-        unsigned reloads, disconnects, name_answers;
+        unsigned reloads, disconnects, stuck, name_answers;
         int name_error;
         uint64_t reset, forgotten;
         char hand[512];  /* the last call by hand, as words */
         int hand_result; /* what it is answered */
+        char log_level[16];
 
         /* What the client heard. */
         sd_bus_message *signals[FIXTURE_SIGNALS_MAX];

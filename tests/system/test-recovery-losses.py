@@ -182,32 +182,47 @@ def _(rig):
         expect_equal(invocation(rig, unit), before, "the invocation")
 
 
-def expect_denied_without(rig, unit):
+def expect_denied_without_polkit(rig, unit, put_back):
     """Polkit is not there: a recovery ends with the remedy, and succeeds once there is polkit again."""
     with units(rig, unit) as log:
         wedge(rig, unit)
         entry = finished(rig, log, unit, "access-denied")
         expect("install polkit and varta's rule" in entry["MESSAGE"], entry["MESSAGE"])
-        yield
+        put_back()
         finished(rig, log, unit, "recovered")
 
 
 @case("without polkit the outcome is access-denied, and the sentence says what to install; with it, all is well again")
 def _(rig):
     activation = rig.path(POLKIT_ACTIVATION).read_text()
+
+    def put_back():
+        rig.write(POLKIT_ACTIVATION, activation)
+        reload_bus(rig)
+
     rig.systemctl("stop", "polkit.service")
     rig.remove(POLKIT_ACTIVATION)
+    reload_bus(rig)
+    try:
+        expect_denied_without_polkit(rig, "worker@5.service", put_back)
+    finally:
+        put_back()
+
+
+def reload_bus(rig):
     rig.call("ReloadConfig", path="/org/freedesktop/DBus", interface="org.freedesktop.DBus", name="org.freedesktop.DBus")
-    for _ in expect_denied_without(rig, "worker@5.service"):
-        rig.write(POLKIT_ACTIVATION, activation)
-        rig.call("ReloadConfig", path="/org/freedesktop/DBus", interface="org.freedesktop.DBus", name="org.freedesktop.DBus")
 
 
-@case("where polkit is masked it is the same")
+@case("where polkit is masked it is the same, and nobody takes the unit for the one that is masked")
 def _(rig):
-    rig.systemctl("mask", "--runtime", "--now", "polkit.service")
-    for _ in expect_denied_without(rig, "worker@6.service"):
+    def put_back():
         rig.systemctl("unmask", "--runtime", "polkit.service")
+
+    rig.systemctl("mask", "--runtime", "--now", "polkit.service")
+    try:
+        expect_denied_without_polkit(rig, "worker@6.service", put_back)
+    finally:
+        put_back()
 
 
 @case("a restart of the bus in the middle of a recovery: its outcome is reported all the same")

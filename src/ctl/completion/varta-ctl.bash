@@ -21,11 +21,11 @@ __varta_ctl_pids() {
 
 _varta_ctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='status list units show history monitor metrics forget pause resume recover reload verify cat-config beat decode'
+        local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
         local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload
-                      -u --unit --state --sort -n --lines --udp --key-file --master-key-file'
+                      -u --unit --state --sort -n --lines -d --delay --udp --key-file --master-key-file'
         local -a __varta_ctl_where=()
         local word verb='' values=''
         local -i i
@@ -48,6 +48,7 @@ _varta_ctl() {
                 ;;
         --sort)
                 case " ${COMP_WORDS[*]} " in
+                *' top '*) values='unit state agents stalled beats restarts' ;;
                 *' list '*) values='id pid unit state status last-beat beats payload origin' ;;
                 *) values='unit mode state agents stalled restarts last-outcome backoff' ;;
                 esac
@@ -60,7 +61,7 @@ _varta_ctl() {
                 ;;
         --socket | --key-file | --master-key-file) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         --root) mapfile -t COMPREPLY < <(compgen -A directory -- "$cur") && return ;;
-        --payload | --for | --reason | --udp) return ;;
+        --payload | --for | --reason | --udp | -d | --delay) return ;;
         esac
         if [[ -n $values ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -81,8 +82,8 @@ _varta_ctl() {
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         __varta_ctl_where+=("$word=${COMP_WORDS[i + 1]}") && i+=1
                         ;;
-                -u | -n) i+=1 ;;
-                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | \
+                -u | -n | -d) i+=1 ;;
+                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | --delay | \
                         --udp | --key-file | --master-key-file)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         i+=1
@@ -96,7 +97,7 @@ _varta_ctl() {
         '') values=$verbs ;;
         status) values="$(__varta_ctl_ask units) $(__varta_ctl_pids)" ;;
         forget) values=$(__varta_ctl_ask list) ;;
-        list | units | show | history | pause | recover) values=$(__varta_ctl_ask units) ;;
+        list | units | show | history | top | pause | recover) values=$(__varta_ctl_ask units) ;;
         resume) values="brake $(__varta_ctl_ask units)" ;;
         verify) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         esac

@@ -28,6 +28,7 @@ typedef enum FakeJob {
         FAKE_SLOW_START,    /* the job is done while the unit still starts, until fake_finish() */
         FAKE_DENIED,        /* the errors that the call itself can end with */
         FAKE_NO_SUCH_UNIT,
+        FAKE_NO_POLKIT, /* the same error, and the unit it is about is polkit's */
         FAKE_CONFLICT,
         FAKE_BROKEN,     /* an error that nobody has heard of */
         FAKE_DEAF,       /* no reply ever */
