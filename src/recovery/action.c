@@ -212,11 +212,12 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
 }
 
 /* The time for the proof is over. Nobody need be new where a oneshot mended the unit: who is not stalled by now has beaten
- * since, as that time is no shorter than the threshold. */
+ * since, as that time is no shorter than the threshold. An observer that inherited the action cannot say so: it has never
+ * seen whom it was for, and may know only those that were well all the time. */
 static RecoveryOutcome proof_failed(Recovery *r, const RecoveryUnit *u, const Action *a) {
         RecoveryAgents agents = {};
 
-        if (a->verb == UNIT_ACTION_START)
+        if (a->verb == UNIT_ACTION_START && a->proof_after == 0)
                 r->hooks.agents(r->userdata, u->name, &agents);
         return agents.tracked > 0 && agents.stalled == 0 ? OUTCOME_RECOVERED : OUTCOME_NO_BEAT;
 }

@@ -175,7 +175,9 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 f.host_starved = host_holds(r, s, policy, f.now);
         }
         gather_brakes(r, u, s, &f);
-        f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
+        f.grace_until = nsec_add(MAX(r->jumped, r->started), s->agent.id == 0 && policy->first_beat > 0
+                                                                             ? policy->first_beat
+                                                                             : policy->stall_threshold);
         f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
                      r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;

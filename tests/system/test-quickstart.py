@@ -41,7 +41,8 @@ def follow(rig, commands, wanted):
         said = again.stdout + again.stderr
         return False
 
-    wait_for(there, 60, f'"{wanted}" from {last}', interval=0.5)
+    # Longer than a busy host may put a verdict off (MaxDeferralSec=).
+    wait_for(there, 150, f'"{wanted}" from {last}', interval=0.5)
 
 
 def add(commands, wanted):
