@@ -11,6 +11,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -134,6 +135,15 @@ def _(here):
             expect(not complaints, f"{title} {mode}:\n" + "\n".join(complaints))
         done = ctl(here, "--json=off", *arguments)
         expect(not done.stdout.startswith(("{", "[")), f"{title} --json=off: {done.stdout}")
+
+
+@case("JSON is UTF-8, whatever the files are")
+def _(here):
+    path = here.root / "etc/varta/varta.conf"
+    path.write_bytes(b"[Observer]\n# \xff\xe4 and \xc3\xa4 \xf0\x9f\x92\x93 \x1b\n")
+    done = subprocess.run([here.programs["varta-ctl"], "--json=short", f"--root={here.root}", "cat-config"], capture_output=True, check=True)
+    expect_equal(json.loads(done.stdout.decode())[0]["contents"], "[Observer]\n# \ufffd\ufffd and ä 💓 \x1b\n", "contents")
+    path.write_text("# nothing\n")
 
 
 @case("docs/json.md leaves out no verb that takes --json")
@@ -473,6 +483,22 @@ def _(here):
     for verb in (["pause"], ["resume"], ["recover", "a"], ["reload"], ["forget", "1"], ["monitor"]):
         done = ctl(here, *verb)
         expect_equal((done.returncode, done.stdout), (5, ""), f"{verb} without an observer ({done.stderr})")
+
+
+@case("a socket that waits for the first beat is idle: no error, and JSON as it is described")
+def _(here):
+    path = here.dir / "idle.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiting:
+        waiting.bind(str(path))
+        for verb, heading in (("status", "status"), ("list", "list"), ("units", "units"), ("history", "history"), ("top", "top"),
+                              ("metrics", "metrics")):
+            done = ctl(here, f"--socket={path}", verb)
+            expect_equal((done.returncode, done.stderr), (0, ""), f"{verb}: exit code and standard error")
+            expect(verb == "metrics" or "idle" in done.stdout, f"{verb}: {done.stdout}")
+            done = ctl(here, f"--socket={path}", "--json=short", verb)
+            expect_equal((done.returncode, done.stderr), (0, ""), f"{verb} as JSON: exit code and standard error")
+            complaints = list(schema.check(json.loads(done.stdout), schema.answers[heading]))
+            expect(not complaints, f"{verb}:\n" + "\n".join(complaints))
 
 
 if __name__ == "__main__":
