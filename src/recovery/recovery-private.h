@@ -48,13 +48,15 @@ typedef struct Action {
         nsec_t look_at;  /* a reading failed: try again then; NSEC_INFINITY */
         bool late;       /* the deadline has passed, the last look is on its way */
         bool accepted;   /* systemd said that the job is queued */
-        bool restarted;  /* a new invocation was seen */
-        bool proven;     /* a process of another invocation than `before` beat */
+        bool restarted;  /* a new invocation was seen, ... */
+        nsec_t seen;     /* ... then, for the first time */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
+        uint8_t beaten[INVOCATION_ID_SIZE]; /* the last one but `before` of which a process beat */
+        nsec_t nameless_beat;               /* when one beat whose invocation nobody knows; 0: never */
         UnitJob job;
         UnitReader reader;
 } Action;
@@ -122,7 +124,10 @@ int recovery_read_text(const Recovery *r, const char *path, char *buf, size_t si
 
 /* Starts a unit of the operator's; what goes wrong is told and has no other consequence. */
 void helper_start(Recovery *r, const char *unit, const char *key, const char *template, uint32_t pid);
+/* The bus is gone: told of those that nobody knows to have been heard. */
 void helpers_bus_gone(Recovery *r);
+/* Lets go of them all in silence. */
+void helpers_release(Recovery *r);
 
 /* hand.c */
 
@@ -155,6 +160,8 @@ void judge_orphan(Recovery *r, RecoveryStall *s);
 void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why);
 /* The bus is gone: nothing is on its way any more. */
 void judge_bus_gone(Recovery *r, RecoveryUnit *u);
+/* Systemd can be reached again: what nobody told meanwhile is asked for. */
+void judge_bus_back(Recovery *r, RecoveryUnit *u);
 /* Has the unit judged at the earliest moment that one of its stalls waits for. */
 void judge_schedule(Recovery *r, RecoveryUnit *u);
 /* Watches the unit or stops watching it, as its stalls and its action need it. */
