@@ -26,9 +26,12 @@ static const char *const change_property[_BUS_CHANGE_MAX] = {
         [BUS_CHANGE_STATE] = "State",
         [BUS_CHANGE_AGENTS_TRACKED] = "AgentsTracked",
         [BUS_CHANGE_AGENTS_STALLED] = "AgentsStalled",
+        [BUS_CHANGE_AGENTS_DEGRADED] = "AgentsDegraded",
+        [BUS_CHANGE_AGENTS_CRITICAL] = "AgentsCritical",
         [BUS_CHANGE_THRESHOLD] = "ThresholdUSec",
         [BUS_CHANGE_LISTENERS] = "Listeners",
         [BUS_CHANGE_DESCRIPTOR_BUDGET] = "DescriptorBudget",
+        [BUS_CHANGE_PAUSES] = "Pauses",
 };
 
 static void arm(BusServer *s, usec_t when) {

@@ -7,10 +7,15 @@
 #include "bus/bus.h"
 
 /*
- * Changing calls whose caller is being looked up at the same time. Root asks one thing at a time; the rest of the
- * world is turned away after the look-up, and must not make us keep much of it.
+ * Changing calls whose caller is being looked up, or asked for by polkit, at the same time. Root asks one thing at a
+ * time; the rest of the world must not make us keep much of it.
  */
 #define BUS_ACCESS_MAX 16U
+
+/* Of these, how many may wait for polkit, which may wait for somebody to type a password: the other places are always
+ * soon free again, so that root finds one. And how many of one user. */
+#define BUS_CHECKS_MAX          8U
+#define BUS_CHECKS_PER_USER_MAX 2U
 
 /* Outgoing messages beyond which signals are not added: the bus has not read for that long. */
 #define BUS_QUEUE_MAX 1024U
@@ -21,8 +26,12 @@ typedef int (*AccessHandler)(BusServer *s, sd_bus_message *m, sd_bus_error *erro
 typedef struct AccessRequest {
         BusServer *server;
         sd_bus_message *message; /* NULL: free */
-        sd_bus_slot *slot;
+        sd_bus_slot *slot;       /* of the question that is out */
+        sd_bus_slot *gone;       /* tells when the caller leaves; NULL: nobody waits for him to type */
         AccessHandler handler;
+        bool checking;  /* by polkit */
+        uid_t uid;      /* of whom, then */
+        uint64_t check; /* by what name the check can be cancelled */
 } AccessRequest;
 
 typedef enum BusSlot {
@@ -30,10 +39,32 @@ typedef enum BusSlot {
         BUS_SLOT_COUNTERS,
         BUS_SLOT_AGENTS,
         BUS_SLOT_AGENT_NODES,
+        BUS_SLOT_LOG,
+        BUS_SLOT_LOG_CALLS,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,
 } BusSlot;
+
+/* Figures of units in GetMetrics(): each a column, and so a key. */
+typedef enum BusColumn {
+        BUS_COLUMN_AGENTS,
+        BUS_COLUMN_STALLED,
+        BUS_COLUMN_BEATS,
+        BUS_COLUMN_RESTARTS,
+        BUS_COLUMN_THRESHOLD,
+        _BUS_COLUMN_MAX,
+} BusColumn;
+
+/* The units' rows, agents of no unit, and the overflow. */
+#define BUS_METRICS_ROWS_MAX (BUS_METRICS_UNITS_MAX + 2)
+
+/* One answer of GetMetrics() while it is made, so that no call allocates much. */
+typedef struct BusMetrics {
+        usec_t start_time; /* CLOCK_REALTIME; 0: not found out yet */
+        const char *names[BUS_METRICS_ROWS_MAX], *states[BUS_METRICS_ROWS_MAX];
+        uint64_t columns[_BUS_COLUMN_MAX][BUS_METRICS_ROWS_MAX];
+} BusMetrics;
 
 struct BusServer {
         sd_event *event;
@@ -53,27 +84,48 @@ struct BusServer {
         uint64_t signals_suppressed;
 
         AccessRequest access[BUS_ACCESS_MAX];
+        uint64_t checks; /* asked of polkit so far */
 
         AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
+        BusMetrics metrics;
 };
 
-/* bus-observer.c, bus-agent.c: put their objects on s->bus. Return 0 or negative errno. */
+/* bus-observer.c, bus-agent.c, bus-log.c: put their objects on s->bus. Return 0 or negative errno. */
 int bus_observer_attach(BusServer *s);
 int bus_agent_attach(BusServer *s);
+int bus_log_attach(BusServer *s);
 
 /* bus-changes.c. Init returns 0 or negative errno. */
 int bus_changes_init(BusServer *s);
 void bus_changes_done(BusServer *s);
 
-/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
- * or an error sent. Returns as a method handler does: positive when the answer comes later. */
-/* bus-recovery.c: handlers of the observer's vtable. */
+/* Handlers of the observer's vtable. A getter has the arguments of sd_bus_property_get_t. */
+#define BUS_GETTER(name)                                                                                    \
+        int name(sd_bus *bus, const char *path, const char *interface, const char *property,                \
+                 sd_bus_message *reply, void *userdata, sd_bus_error *error)
+
+/* bus-health.c */
+BUS_GETTER(bus_get_degraded);
+BUS_GETTER(bus_get_critical);
+int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-policy.c */
+int bus_method_show_policy(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-recovery.c */
+BUS_GETTER(bus_get_pauses);
+BUS_GETTER(bus_get_brake_until);
 int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_pause(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* bus-metrics.c */
+int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
+ * or an error sent. Returns as a method handler does: positive when the answer comes later. */
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
 void bus_access_done(BusServer *s);
 

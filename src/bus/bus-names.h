@@ -12,6 +12,9 @@
 #define BUS_AGENT_PATH      BUS_PATH "/agent" /* below it one object per agent, named by the agent's id */
 #define BUS_AGENT_INTERFACE BUS_INTERFACE ".Agent"
 
+/* Whoever polkit lets do this may change things, as root may. */
+#define BUS_POLKIT_ACTION "org.varta.observer1.manage"
+
 /* Errors: each comes with a sentence that says what to do. */
 #define BUS_ERROR_PREFIX                BUS_INTERFACE ".Error."
 #define BUS_ERROR_NO_SUCH_AGENT         BUS_ERROR_PREFIX "NoSuchAgent"
@@ -25,6 +28,8 @@
 #define BUS_LIST_AGENTS_MAX 1024U
 /* ListUnits() has no pages; the observer's table of units is half this size unless it is told otherwise. */
 #define BUS_LIST_UNITS_MAX 2048U
+/* Units with figures of their own in GetMetrics(): as many as the observer's table holds, unless it is told otherwise. */
+#define BUS_METRICS_UNITS_MAX 1024U
 /* Agents are enumerated as objects (busctl tree) only while there are at most so many. */
 #define BUS_ENUMERATE_MAX 1024U
 
@@ -34,6 +39,12 @@
 #define BUS_UNIT_ROW "sssuutst"
 /* One row of History(): when (us of CLOCK_REALTIME), kind, unit, pid, reason, attempt, sentence. */
 #define BUS_HISTORY_ROW "tssusus"
+/* One row of ShowPolicy(): key, value as the configuration writes it, FILE:LINE ("": the default). */
+#define BUS_POLICY_ROW "sss"
+/* One row of ListAilingUnits(): name, agents that say degraded, agents that say critical. */
+#define BUS_AILING_ROW "suu"
+/* One row of Pauses: what, until when (us of CLOCK_MONOTONIC; 0: until resumed), reason. */
+#define BUS_PAUSE_ROW "sts"
 /* The most rows of History(); recovery keeps no more. */
 #define BUS_HISTORY_MAX 1024U
 /* One row of Listeners: name, transport, address, receive buffer, datagrams. */

@@ -214,9 +214,11 @@ static int append_agent(const BusServer *s, sd_bus_message *reply, const AgentIn
                                      s->hooks->unit_class(s->userdata, a->unit, unit));
 }
 
-static int method_list_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* One page of those that `pick` goes through. */
+static int list_agents(BusServer *s, sd_bus_message *m,
+                       size_t (*pick)(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
+                                      uint32_t *ret_next)) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        BusServer *s = userdata;
         uint32_t cursor, max, next;
         size_t n;
         int r;
@@ -235,7 +237,7 @@ static int method_list_agents(sd_bus_message *m, void *userdata, sd_bus_error *e
 
         if (max == 0 || max > BUS_LIST_AGENTS_MAX)
                 max = BUS_LIST_AGENTS_MAX;
-        n = observer_list(s->observer, cursor, s->page, max, &next);
+        n = pick(s->observer, cursor, s->page, max, &next);
         for (size_t i = 0; i < n; i++) {
                 r = append_agent(s, reply, &s->page[i]);
                 if (r < 0)
@@ -251,6 +253,14 @@ static int method_list_agents(sd_bus_message *m, void *userdata, sd_bus_error *e
                 return r;
 
         return sd_bus_message_send(reply);
+}
+
+static int method_list_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return list_agents(userdata, m, observer_list);
+}
+
+static int method_list_ailing_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return list_agents(userdata, m, observer_list_ailing);
 }
 
 static int append_unit(const BusServer *s, sd_bus_message *reply, uint16_t unit, const UnitInfo *info) {
@@ -386,6 +396,10 @@ static const sd_bus_vtable observer_vtable[] = {
         SD_BUS_PROPERTY("ThresholdUSec", "t", get_threshold, 0, CHANGES),
         SD_BUS_PROPERTY("Listeners", "a(" BUS_LISTENER_ROW ")", get_listeners, 0, CHANGES),
         SD_BUS_PROPERTY("DescriptorBudget", "u", get_descriptor_budget, 0, CHANGES),
+        SD_BUS_PROPERTY("AgentsDegraded", "u", bus_get_degraded, 0, CHANGES),
+        SD_BUS_PROPERTY("AgentsCritical", "u", bus_get_critical, 0, CHANGES),
+        SD_BUS_PROPERTY("Pauses", "a(" BUS_PAUSE_ROW ")", bus_get_pauses, 0, CHANGES),
+        SD_BUS_PROPERTY("BrakeUntilUSec", "t", bus_get_brake_until, 0, 0),
         SD_BUS_PROPERTY("SignalsSuppressed", "t", get_signals_suppressed, 0, 0),
         SD_BUS_PROPERTY("JournalDropped", "t", get_journal_dropped, 0, 0),
         SD_BUS_PROPERTY("DecodeErrors", "a{st}", get_decode_errors, 0, 0),
@@ -400,8 +414,19 @@ static const sd_bus_vtable observer_vtable[] = {
                                 method_list_units, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("GetAgentByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", agent),
                                 method_get_agent_by_pid, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", metrics),
+                                bus_method_get_metrics, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("History", SD_BUS_ARGS("s", glob, "u", max),
                                 SD_BUS_RESULT("a(" BUS_HISTORY_ROW ")", decisions), bus_method_history,
+                                ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("ListAilingAgents", SD_BUS_ARGS("u", cursor, "u", max),
+                                SD_BUS_RESULT("a(" BUS_AGENT_ROW ")", agents, "u", next),
+                                method_list_ailing_agents, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("ListAilingUnits", SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("a(" BUS_AILING_ROW ")", units), bus_method_list_ailing_units,
+                                ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("ShowPolicy", SD_BUS_ARGS("s", unit),
+                                SD_BUS_RESULT("a(" BUS_POLICY_ROW ")", policy), bus_method_show_policy,
                                 ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("Pause", SD_BUS_ARGS("s", what, "t", usec, "s", reason), SD_BUS_NO_RESULT,

@@ -158,3 +158,28 @@ int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r;
         return sd_bus_message_send(reply);
 }
+
+/* ---- What holds recovery back ------------------------------------------------------------------------------- */
+
+BUS_GETTER(bus_get_pauses) {
+        const BusServer *s = userdata;
+        BusPause pause;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(" BUS_PAUSE_ROW ")");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; s->hooks->pause_at(s->userdata, i, &pause); i++) {
+                r = sd_bus_message_append(reply, "(" BUS_PAUSE_ROW ")", pause.what, pause.until,
+                                          pause.reason);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+BUS_GETTER(bus_get_brake_until) {
+        const BusServer *s = userdata;
+
+        return sd_bus_message_append(reply, "t", s->hooks->brake_until(s->userdata));
+}

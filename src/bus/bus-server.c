@@ -96,6 +96,10 @@ static int attach(BusServer *s) {
         if (r < 0)
                 return r;
 
+        r = bus_log_attach(s);
+        if (r < 0)
+                return r;
+
         r = sd_bus_match_signal(s->bus, &s->slots[BUS_SLOT_DISCONNECTED], "org.freedesktop.DBus.Local",
                                 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
                                 on_disconnected, s);

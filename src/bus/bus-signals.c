@@ -243,24 +243,36 @@ void bus_signal_storm_summary(BusServer *s, const char *kind, uint64_t count, ns
         signal_simple(s, "StormSummary", "stt", kind, count, window / NSEC_PER_USEC);
 }
 
+static void status_counted(BusServer *s, VlpStatus status) {
+        if (status == VLP_STATUS_DEGRADED)
+                bus_server_changed(s, BUS_CHANGE_AGENTS_DEGRADED);
+        else if (status == VLP_STATUS_CRITICAL)
+                bus_server_changed(s, BUS_CHANGE_AGENTS_CRITICAL);
+}
+
 /* The counts are read when they are announced, so it does not matter that core tells of some ends before and of others
  * after it counted them. */
 static void event_beat(BusServer *s, const Event *event) {
         if (event->flags & BEAT_APPEARED) {
                 bus_signal_agent_appeared(s, event);
                 bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
+                status_counted(s, event->agent.status);
         }
         if (event->flags & BEAT_RESUMED) {
                 bus_signal_resumed(s, event);
                 bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
         }
-        if (event->flags & BEAT_STATUS_CHANGED)
+        if (event->flags & BEAT_STATUS_CHANGED) {
                 bus_signal_status_changed(s, event);
+                status_counted(s, event->old_status);
+                status_counted(s, event->agent.status);
+        }
 }
 
 static void event_end(BusServer *s, const Event *event) {
         bus_signal_agent_exited(s, event);
         bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
+        status_counted(s, event->agent.status);
         if (event->agent.stalled)
                 bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
 }

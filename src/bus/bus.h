@@ -58,6 +58,22 @@ typedef struct BusPast {
         uint32_t pid, attempt;
 } BusPast;
 
+/* One row of ShowPolicy(). */
+#define BUS_POLICY_MAX       32U  /* rows: twice what a [Unit] section has today */
+#define BUS_POLICY_VALUE_MAX 320U /* bytes: a unit's name with a verb in front, and room */
+typedef struct BusPolicy {
+        const char *key;                  /* "Mode" */
+        const char *file;                 /* where the value is from; NULL: it is the default */
+        unsigned line;                    /* from 1 */
+        char value[BUS_POLICY_VALUE_MAX]; /* as the file would say it */
+} BusPolicy;
+
+/* One row of Pauses. Strings are borrowed as above. */
+typedef struct BusPause {
+        const char *what, *reason;
+        usec_t until; /* CLOCK_MONOTONIC; 0: until resumed */
+} BusPause;
+
 /*
  * What only the daemon knows. Every hook is there; all are called from the event loop, none may block, and none
  * may attach, detach or free the server, except where it says so.
@@ -93,6 +109,9 @@ typedef struct BusHooks {
          * agent: cheap, please. UNIT_NONE comes with the name "". */
         const char *(*unit_class)(void *userdata, uint16_t unit, const char *name);
 
+        /* Every key in force for a unit ("" for agents without one). Returns how many rows were filled in. */
+        size_t (*policy)(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]);
+
         /* Reads the configuration anew. Returns 0, or negative errno and in *ret_reason (never NULL, free() it)
          * file, line and what is wrong; the old configuration is in force then. */
         int (*reload)(void *userdata, char **ret_reason);
@@ -111,6 +130,18 @@ typedef struct BusHooks {
         int (*pause)(void *userdata, const char *what, nsec_t span, const char *reason);
         int (*resume)(void *userdata, const char *what);
         int (*recover)(void *userdata, const char *unit);
+
+        /* Pauses in force, i from 0. Returns false when there are not so many. */
+        bool (*pause_at)(void *userdata, size_t i, BusPause *ret);
+        /* Until when the storm brake holds, in CLOCK_MONOTONIC; 0: it does not. */
+        usec_t (*brake_until)(void *userdata);
+
+        /* What is logged, and where to, in the words of org.freedesktop.LogControl1(5). Setting returns 0, -EINVAL for
+         * a word that is none, or another negative errno and nothing has changed. */
+        const char *(*log_level)(void *userdata);
+        const char *(*log_target)(void *userdata);
+        int (*set_log_level)(void *userdata, const char *level);
+        int (*set_log_target)(void *userdata, const char *target);
 
         /* How the request for the bus name ended: 0, we own it; -EEXIST, another observer does; -EPERM, the bus
          * policy does not let us; other negative errno. May detach. */
@@ -150,9 +181,12 @@ typedef enum BusChange {
         BUS_CHANGE_STATE,
         BUS_CHANGE_AGENTS_TRACKED,
         BUS_CHANGE_AGENTS_STALLED,
+        BUS_CHANGE_AGENTS_DEGRADED,
+        BUS_CHANGE_AGENTS_CRITICAL,
         BUS_CHANGE_THRESHOLD,
         BUS_CHANGE_LISTENERS,
         BUS_CHANGE_DESCRIPTOR_BUDGET,
+        BUS_CHANGE_PAUSES,
         _BUS_CHANGE_MAX,
         _BUS_CHANGE_INVALID = -EINVAL,
 } BusChange;

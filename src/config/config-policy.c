@@ -136,6 +136,17 @@ static void resolution_policy(const Config *config, const Resolution *resolution
                                (const char *) resolution->blocks[k]->values + keys[k].offset, keys[k].size);
 }
 
+/* ... and what follows from them. */
+static void resolution_finish(const Config *config, const char *unit, const Resolution *resolution,
+                              UnitPolicy *ret) {
+        resolution_policy(config, resolution, ret);
+        ret->is_protected = unit && *unit && config_unit_is_protected(config, unit);
+        if (resolution->is_degraded && ret->mode == UNIT_MODE_ENFORCE) {
+                ret->mode = UNIT_MODE_WARN;
+                ret->is_degraded = true;
+        }
+}
+
 void config_unit_policy(const Config *config, const char *unit, UnitPolicy *ret) {
         Resolution resolution;
 
@@ -143,13 +154,7 @@ void config_unit_policy(const Config *config, const char *unit, UnitPolicy *ret)
         assert(ret);
 
         resolve(config, unit, &resolution);
-        resolution_policy(config, &resolution, ret);
-
-        ret->is_protected = unit && *unit && config_unit_is_protected(config, unit);
-        if (resolution.is_degraded && ret->mode == UNIT_MODE_ENFORCE) {
-                ret->mode = UNIT_MODE_WARN;
-                ret->is_degraded = true;
-        }
+        resolution_finish(config, unit, &resolution, ret);
 }
 
 /* ---- Showing --------------------------------------------------------------------------------------------------- */
@@ -172,15 +177,41 @@ static void set_provenance(const Block *block, size_t key, ConfigProvenance *ret
                 *ret = (ConfigProvenance){};
 }
 
+static void resolution_provenance(const Config *config, const Resolution *resolution, size_t key,
+                                  ConfigProvenance *ret) {
+        if (!resolution->blocks[key] && key == UNIT_KEY_STALL_THRESHOLD) {
+                set_provenance(&config->observer, OBSERVER_KEY_STALL_THRESHOLD, ret);
+                ret->section = config->observer.title;
+        } else
+                set_provenance(resolution->blocks[key], key, ret);
+}
+
 static void unit_provenance(const Config *config, const char *unit, size_t key, ConfigProvenance *ret) {
         Resolution resolution;
 
         resolve(config, unit, &resolution);
-        if (!resolution.blocks[key] && key == UNIT_KEY_STALL_THRESHOLD) {
-                set_provenance(&config->observer, OBSERVER_KEY_STALL_THRESHOLD, ret);
-                ret->section = config->observer.title;
-        } else
-                set_provenance(resolution.blocks[key], key, ret);
+        resolution_provenance(config, &resolution, key, ret);
+}
+
+size_t config_unit_values(const Config *config, const char *unit, ConfigValue *ret, size_t max) {
+        Resolution resolution;
+        const ConfigKey *keys;
+        UnitPolicy policy;
+        size_t n;
+
+        assert(config && config->finished);
+        assert(ret || max == 0);
+
+        resolve(config, unit, &resolution);
+        resolution_finish(config, unit, &resolution, &policy);
+        static_assert(_UNIT_KEY_MAX <= CONFIG_UNIT_KEYS_MAX, "there is room for all");
+        keys = config_section_keys(CONFIG_UNIT, &n);
+        for (size_t k = 0; k < n && k < max; k++) {
+                ret[k].key = keys + k;
+                resolution_provenance(config, &resolution, k, &ret[k].provenance);
+                (void) config_value_format(keys + k, &policy, ret[k].text, sizeof(ret[k].text));
+        }
+        return MIN(n, max);
 }
 
 static const Block *find_listener(const Config *config, const char *name) {
@@ -188,6 +219,22 @@ static const Block *find_listener(const Config *config, const char *name) {
                 if (strcmp(config->listeners[i].name, name) == 0)
                         return config->listeners + i;
 
+        return NULL;
+}
+
+const char *config_first_beat_at(const Config *config, size_t i, ConfigProvenance *ret_provenance) {
+        assert(config);
+
+        for (size_t k = 0; k < config->n_units; k++) {
+                const Block *block = config->units + k;
+
+                if (block->keys[UNIT_KEY_FIRST_BEAT].serial == 0 ||
+                    ((const UnitPolicy *) block->values)->first_beat == 0 || i-- > 0)
+                        continue;
+                if (ret_provenance)
+                        set_provenance(block, UNIT_KEY_FIRST_BEAT, ret_provenance);
+                return block->name;
+        }
         return NULL;
 }
 

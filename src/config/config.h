@@ -128,6 +128,12 @@ typedef struct RecoveryConfig {
 /* A path of this size holds what anybody writes; PATH_MAX would make each listener 4 KiB. */
 #define CONFIG_PATH_MAX 1024
 
+/* Any value of a [Unit] section as text: the longest is a unit's name behind "start:". */
+#define CONFIG_VALUE_MAX (UNIT_NAME_MAX + 16)
+
+/* At least as many as [Unit] has keys. */
+#define CONFIG_UNIT_KEYS_MAX 16U
+
 typedef struct ListenerConfig {
         char name[UNIT_NAME_MAX]; /* FileDescriptorName= of the socket, or the name given with --listen= */
         bool operator_attested;
@@ -278,14 +284,6 @@ void config_observer_resolve(ObserverConfig *settings, uint32_t capacity);
  */
 void config_unit_policy(const Config *config, const char *unit, UnitPolicy *ret);
 
-/* [Unit] sections there are: i from 0 until NULL is returned. The glob as written; owned by the Config. */
-const char *config_unit_section_at(const Config *config, size_t i);
-
-/* By the built-in list or by Protected=. Says nothing of RefuseManualStart=/Stop=, which only systemd knows. */
-bool config_unit_is_protected(const Config *config, const char *unit);
-/* The built-in globs: i from 0 until NULL is returned. */
-const char *config_protected_builtin_at(size_t i) _const_;
-
 /* Where a value comes from. file is NULL and line 0 for a default. Owned by the Config. */
 typedef struct ConfigProvenance {
         const char *file;
@@ -294,6 +292,17 @@ typedef struct ConfigProvenance {
                               * value (StallThresholdSec of [Observer]): that section. NULL for a plain default. */
 } ConfigProvenance;
 
+/* [Unit] sections there are: i from 0 until NULL is returned. The glob as written; owned by the Config. */
+const char *config_unit_section_at(const Config *config, size_t i);
+
+/* The patterns of those with FirstBeatSec= on, likewise, and where that is said. ret_provenance may be NULL. */
+const char *config_first_beat_at(const Config *config, size_t i, ConfigProvenance *ret_provenance);
+
+/* By the built-in list or by Protected=. Says nothing of RefuseManualStart=/Stop=, which only systemd knows. */
+bool config_unit_is_protected(const Config *config, const char *unit);
+/* The built-in globs: i from 0 until NULL is returned. */
+const char *config_protected_builtin_at(size_t i) _const_;
+
 /*
  * The value in force and its origin, for `show` and ShowPolicy(). name is the listener's or the unit's (a unit,
  * not a section), ignored for [Observer] and [Recovery]. The text is what the file would say. Writes at most size
@@ -301,6 +310,17 @@ typedef struct ConfigProvenance {
  */
 void config_value(const Config *config, const ConfigKey *key, const char *name, char *buf, size_t size,
                   ConfigProvenance *ret_provenance);
+
+/* One key of a unit's policy. */
+typedef struct ConfigValue {
+        const ConfigKey *key;
+        ConfigProvenance provenance;
+        char text[CONFIG_VALUE_MAX];
+} ConfigValue;
+
+/* config_value() for every key of [Unit], in the order of the manual page, at the price of one. Returns how many were
+ * written, at most max; CONFIG_UNIT_KEYS_MAX is room for all. */
+size_t config_unit_values(const Config *config, const char *unit, ConfigValue *ret, size_t max);
 
 /* The same from a policy already at hand; key must be one of [Unit]. Returns buf. */
 char *config_unit_policy_format(const UnitPolicy *policy, const ConfigKey *key, char *buf, size_t size);

@@ -99,6 +99,22 @@ uint32_t agent_insert(Observer *o, const Passage *p, Identity *identity, nsec_t 
         return slot;
 }
 
+/* So many more (1) or fewer (-1) agents of a unit have this status. */
+static void count_status(Observer *o, Unit *u, VlpStatus status, uint32_t change) {
+        switch (status) {
+        case VLP_STATUS_DEGRADED:
+                u->degraded += change;
+                o->degraded += change;
+                break;
+        case VLP_STATUS_CRITICAL:
+                u->critical += change;
+                o->critical += change;
+                break;
+        default: /* ok is the rest, and stall does not come over the wire */
+                break;
+        }
+}
+
 void agent_remove(Observer *o, uint32_t slot) {
         Slot *s = &o->tracker.slots[slot];
         Unit *u = &o->units.units[s->unit];
@@ -106,6 +122,7 @@ void agent_remove(Observer *o, uint32_t slot) {
         if (s->flags & SLOT_STALLED)
                 u->stalled--;
         u->agents--;
+        count_status(o, u, s->status, -1U);
         uids_remove(&o->uids, s->uid, s->flags & SLOT_UID_POOLED);
         units_unref(&o->units, s->unit);
         if (s->pidfd >= 0 && o->hooks.release)
@@ -162,7 +179,11 @@ void agent_accept(Observer *o, uint32_t slot, const VlpFrame *frame, unsigned fl
         VlpStatus old = s->status;
 
         s->last_beat = now;
-        s->status = frame->status;
+        if (_unlikely_(frame->status != old)) { /* a new slot is ok */
+                count_status(o, &o->units.units[s->unit], old, -1U);
+                count_status(o, &o->units.units[s->unit], frame->status, 1);
+                s->status = frame->status;
+        }
         s->payload = frame->payload;
         s->beats++;
         o->units.beats[s->unit]++;

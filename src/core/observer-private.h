@@ -70,6 +70,7 @@ struct Observer {
         unsigned queue_head, queue_used;
         StallEntry queue[STALL_QUEUE_MAX];
 
+        uint32_t degraded, critical; /* agents by their last word, over all units */
         UidTable uids;
         Counters counters;
         ObserverHooks hooks;

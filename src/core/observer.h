@@ -128,6 +128,8 @@ const Counters *observer_counters(const Observer *o);
 const ObserverSettings *observer_settings(const Observer *o);
 uint32_t observer_tracked(const Observer *o);
 uint32_t observer_stalled(const Observer *o);
+uint32_t observer_degraded(const Observer *o); /* by their own last word, stalled or not */
+uint32_t observer_critical(const Observer *o);
 bool observer_overloaded(const Observer *o);
 size_t observer_memory(const Observer *o); /* bytes taken at start */
 
@@ -138,11 +140,15 @@ int observer_agent_by_pid(const Observer *o, uint64_t source, uint32_t pid, Agen
 /* Pages through all agents: starts at cursor 0, fills up to `max`, returns how many; *ret_next is the next cursor,
  * 0 at the end. An agent that is there for the whole walk is seen exactly once. */
 size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max, uint32_t *ret_next);
+/* The same, of those that are stalled or not well by their own word. */
+size_t observer_list_ailing(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
+                            uint32_t *ret_next);
 
 /* The table of units. Numbers run from 1 to observer_units_max(); a free number has no name. */
 typedef struct UnitInfo {
         const char *name; /* borrowed until the unit's last agent leaves */
         uint32_t agents, stalled;
+        uint32_t degraded, critical; /* agents whose last word of themselves was this, stalled or not */
         uint64_t beats;
         UnitRules rules;
 } UnitInfo;

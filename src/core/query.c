@@ -25,6 +25,14 @@ uint32_t observer_stalled(const Observer *o) {
         return o->tracker.header->stalled;
 }
 
+uint32_t observer_degraded(const Observer *o) {
+        return o->degraded;
+}
+
+uint32_t observer_critical(const Observer *o) {
+        return o->critical;
+}
+
 bool observer_overloaded(const Observer *o) {
         return o->overloaded;
 }
@@ -54,7 +62,12 @@ int observer_agent_by_pid(const Observer *o, uint64_t source, uint32_t pid, Agen
         return 0;
 }
 
-size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max, uint32_t *ret_next) {
+static bool is_ailing(const Slot *s) {
+        return (s->flags & SLOT_STALLED) || s->status != VLP_STATUS_OK;
+}
+
+static size_t list(const Observer *o, bool ailing, uint32_t cursor, AgentInfo *ret, size_t max,
+                   uint32_t *ret_next) {
         const TrackerHeader *h = o->tracker.header;
         uint32_t end = h->fresh;
         size_t n = 0;
@@ -64,12 +77,24 @@ size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t 
 
         if (end > cursor && end - cursor > LIST_VISITS_MAX)
                 end = cursor + LIST_VISITS_MAX;
-        for (; cursor < end && n < max; cursor++)
-                if (o->tracker.slots[cursor].flags & SLOT_USED)
+        for (; cursor < end && n < max; cursor++) {
+                const Slot *s = &o->tracker.slots[cursor];
+
+                if ((s->flags & SLOT_USED) && (!ailing || is_ailing(s)))
                         observer_info(o, cursor, &ret[n++]);
+        }
 
         *ret_next = cursor < h->fresh ? cursor : 0;
         return n;
+}
+
+size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max, uint32_t *ret_next) {
+        return list(o, false, cursor, ret, max, ret_next);
+}
+
+size_t observer_list_ailing(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
+                            uint32_t *ret_next) {
+        return list(o, true, cursor, ret, max, ret_next);
 }
 
 uint16_t observer_units_max(const Observer *o) {
@@ -89,6 +114,8 @@ int observer_unit(const Observer *o, uint16_t unit, UnitInfo *ret) {
                 .name = u->name,
                 .agents = u->agents,
                 .stalled = u->stalled,
+                .degraded = u->degraded,
+                .critical = u->critical,
                 .beats = o->units.beats[unit],
                 .rules = u->rules,
         };

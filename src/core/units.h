@@ -18,7 +18,8 @@
 typedef struct Unit {
         uint32_t refs; /* agents and holders; 0: free */
         uint32_t agents, stalled;
-        uint16_t next; /* in its hash chain, or in the free list */
+        uint32_t degraded, critical; /* agents whose last word of themselves was this */
+        uint16_t next;               /* in its hash chain, or in the free list */
         uint8_t class;
         UnitRules rules;
         char name[UNIT_NAME_SIZE];

@@ -79,6 +79,14 @@ char *format_timestamp(char *buf, size_t size, usec_t realtime) {
         return buf;
 }
 
+char *format_date(char *buf, size_t size, usec_t realtime) {
+        struct tm tm;
+
+        if (!to_local(realtime, &tm) || strftime(buf, size, "%b %d %H:%M:%S", &tm) == 0)
+                (void) snprintf(buf, size, "?");
+        return buf;
+}
+
 char *format_time_of_day(char *buf, size_t size, usec_t realtime) {
         struct tm tm;
 

@@ -20,6 +20,9 @@ char *format_relative(char *buf, size_t size, usec_t when, usec_t now);
 /* "Sat 2025-11-22 14:39:00 UTC", in the local time zone. Returns buf. */
 char *format_timestamp(char *buf, size_t size, usec_t realtime);
 
+/* "Nov 22 14:39:00", as the journal's readers know it, likewise. Returns buf. */
+char *format_date(char *buf, size_t size, usec_t realtime);
+
 /* "14:39:00.123456", likewise. Returns buf. */
 char *format_time_of_day(char *buf, size_t size, usec_t realtime);
 

@@ -11,6 +11,7 @@
  */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -34,7 +35,7 @@ typedef enum SocketState {
         SOCKET_FORBIDDEN,
 } SocketState;
 
-static int open_bus(const Options *options, sd_bus **ret) {
+int link_connect(const Options *options, sd_bus **ret) {
         switch (options->transport) {
         case TRANSPORT_HOST:
                 return sd_bus_open_system_remote(ret, options->host);
@@ -50,7 +51,7 @@ CtlExit link_open(const Options *options, sd_bus **ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = open_bus(options, &bus);
+        r = link_connect(options, &bus);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         if (r == -ENOMEDIUM) {
@@ -84,20 +85,57 @@ int link_new_call(sd_bus *bus, const char *interface, const char *member, sd_bus
         return 0;
 }
 
-int link_new_change(const Options *options, sd_bus *bus, const char *member, sd_bus_message **ret) {
+static int change(const Options *options, sd_bus *bus, sd_bus_error *error, const char *member,
+                  const char *types, va_list ap) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
         r = link_new_call(bus, NULL, member, &m);
         if (r < 0)
                 return r;
-
         r = sd_bus_message_set_allow_interactive_authorization(m, !options->no_ask_password);
         if (r < 0)
                 return r;
+        if (types) {
+                r = sd_bus_message_appendv(m, types, ap);
+                if (r < 0)
+                        return r;
+        }
 
-        *ret = TAKE_PTR(m);
-        return 0;
+        return sd_bus_call(bus, m, 0, error, NULL);
+}
+
+int link_change(const Options *options, sd_bus *bus, sd_bus_error *error, const char *member,
+                const char *types, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = change(options, bus, error, member, types, ap);
+        va_end(ap);
+        return r;
+}
+
+CtlExit link_run_change(const Options *options, bool *ret_idle, const char *member, const char *types, ...) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        CtlExit code;
+        va_list ap;
+        int r;
+
+        code = link_open(options, &bus);
+        if (code != CTL_OK)
+                return code;
+
+        va_start(ap, types);
+        r = change(options, bus, &error, member, types, ap);
+        va_end(ap);
+        if (r < 0 && !(ret_idle && link_is_idle(options, bus, &error)))
+                return link_failed(options, bus, r, &error);
+
+        if (ret_idle)
+                *ret_idle = r < 0;
+        return CTL_OK;
 }
 
 const char *link_socket(const Options *options) {
@@ -183,7 +221,8 @@ CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_err
                 return CTL_UNREACHABLE;
         }
         if (r == -ECONNRESET || r == -ENOTCONN || sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED)) {
-                ctl_error("The connection to the bus was lost.");
+                ctl_error("The connection to the bus%s%s was lost.", options->host ? " of " : "",
+                          options->host ?: "");
                 return CTL_UNREACHABLE;
         }
 

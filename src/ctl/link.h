@@ -8,7 +8,11 @@
 #include "ctl/ctl.h"
 #include "util/time.h"
 
-/* Opens the bus that the options name. Returns CTL_OK and a connection that the caller owns (sd_bus_flush_close_unref),
+/* Opens the bus that the options name, without a word. Returns 0 and a connection that the caller owns, or negative
+ * errno. */
+int link_connect(const Options *options, sd_bus **ret);
+
+/* The same with words. Returns CTL_OK and a connection that the caller owns (sd_bus_flush_close_unref),
  * or another exit code after saying why. */
 CtlExit link_open(const Options *options, sd_bus **ret);
 
@@ -16,8 +20,17 @@ CtlExit link_open(const Options *options, sd_bus **ret);
  * starts the observer for it. Returns 0, or negative errno. */
 int link_new_call(sd_bus *bus, const char *interface, const char *member, sd_bus_message **ret);
 
-/* The same for a method that changes something: root may be asked for its password, unless the options forbid. */
-int link_new_change(const Options *options, sd_bus *bus, const char *member, sd_bus_message **ret);
+/*
+ * Calls a method that changes something and answers nothing; the arguments are those of sd_bus_message_append(). Somebody
+ * may be asked for a password, unless the options forbid. Returns 0, or negative errno, with *error set when the answer
+ * was one.
+ */
+int link_change(const Options *options, sd_bus *bus, sd_bus_error *error, const char *member,
+                const char *types, ...);
+
+/* The same as all that a verb does: opens the bus, calls, and says on stderr what is wrong. Returns the exit code; with
+ * ret_idle an observer that was never started is no error, and told there. */
+CtlExit link_run_change(const Options *options, bool *ret_idle, const char *member, const char *types, ...);
 
 /* Whether the call failed because there is no observer, while the socket that starts it listens: the fleet has
  * never beaten. */

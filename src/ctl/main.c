@@ -15,6 +15,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "util/parse.h"
 #include "util/text.h"
 #include "varta-build.h"
 
@@ -27,12 +28,19 @@ enum {
         ARG_NO_PAGER,
         ARG_NO_LEGEND,
         ARG_NO_ASK_PASSWORD,
+        ARG_STATE,
+        ARG_STALLED,
+        ARG_SORT,
+        ARG_JOURNAL,
         ARG_ROOT,
         ARG_FOR,
         ARG_REASON,
         ARG_STATUS,
         ARG_PAYLOAD,
         ARG_STDIN,
+        ARG_UDP,
+        ARG_KEY_FILE,
+        ARG_MASTER_KEY_FILE,
 };
 
 static const struct option long_options[] = {
@@ -48,12 +56,23 @@ static const struct option long_options[] = {
         { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
         { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
         { "quiet", no_argument, NULL, 'q' },
+        { "unit", required_argument, NULL, 'u' },
+        { "state", required_argument, NULL, ARG_STATE },
+        { "stalled", no_argument, NULL, ARG_STALLED },
+        { "sort", required_argument, NULL, ARG_SORT },
+        { "delay", required_argument, NULL, 'd' },
+        { "reverse", no_argument, NULL, 'r' },
+        { "lines", required_argument, NULL, 'n' },
+        { "journal", no_argument, NULL, ARG_JOURNAL },
         { "root", required_argument, NULL, ARG_ROOT },
         { "for", required_argument, NULL, ARG_FOR },
         { "reason", required_argument, NULL, ARG_REASON },
         { "status", required_argument, NULL, ARG_STATUS },
         { "payload", required_argument, NULL, ARG_PAYLOAD },
         { "stdin", no_argument, NULL, ARG_STDIN },
+        { "udp", required_argument, NULL, ARG_UDP },
+        { "key-file", required_argument, NULL, ARG_KEY_FILE },
+        { "master-key-file", required_argument, NULL, ARG_MASTER_KEY_FILE },
         {},
 };
 
@@ -70,12 +89,23 @@ static const struct {
         { ARG_SOCKET, VERB_BUS | VERB_BEAT },
         { ARG_JSON, VERB_JSON },
         { 'j', VERB_JSON },
+        { 'u', VERB_UNIT },
+        { ARG_STATE, VERB_STATE },
+        { ARG_STALLED, VERB_STATE },
+        { ARG_SORT, VERB_SORT },
+        { 'r', VERB_SORT | VERB_PAST },
+        { 'd', VERB_TOP },
+        { 'n', VERB_LINES },
+        { ARG_JOURNAL, VERB_PAST },
         { ARG_ROOT, VERB_FILES },
         { ARG_FOR, VERB_PAUSE },
         { ARG_REASON, VERB_PAUSE },
-        { ARG_STATUS, VERB_BEAT },
+        { ARG_STATUS, VERB_BEAT | VERB_SAYS },
         { ARG_PAYLOAD, VERB_BEAT },
         { ARG_STDIN, VERB_BEAT },
+        { ARG_UDP, VERB_BEAT },
+        { ARG_KEY_FILE, VERB_BEAT },
+        { ARG_MASTER_KEY_FILE, VERB_BEAT },
 };
 
 /* The options that were given, in their order. */
@@ -149,6 +179,58 @@ static void explain_option(char **argv, int c) {
                 ctl_error("Unknown option %s. See: varta-ctl --help", arg);
 }
 
+static bool apply_lines(Options *o) {
+        if (strcmp(optarg, "all") == 0) {
+                o->lines = LINES_ALL;
+                return true;
+        }
+        if (parse_u32(optarg, 0, LINES_DEFAULT - 1, &o->lines) < 0) {
+                ctl_error("--lines=%s is not a number of lines, nor \"all\".", optarg);
+                return false;
+        }
+        return true;
+}
+
+static bool apply_unit(Options *o) {
+        if (o->n_units == UNITS_MAX) {
+                ctl_error("--unit= may be given %u times; a glob covers more.", UNITS_MAX);
+                return false;
+        }
+        o->units[o->n_units++] = optarg;
+        return true;
+}
+
+/* What to look at, and in which order. */
+static bool apply_choice(Options *o, int c) {
+        switch (c) {
+        case 'u':
+                return apply_unit(o);
+        case 'n':
+                return apply_lines(o);
+        case 'd':
+                o->delay = optarg;
+                break;
+        case 'r':
+                o->reverse = true;
+                break;
+        case ARG_STATE:
+                o->state = optarg;
+                break;
+        case ARG_STALLED:
+                o->stalled = true;
+                break;
+        case ARG_SORT:
+                o->sort = optarg;
+                break;
+        case ARG_JOURNAL:
+                o->journal = true;
+                break;
+        default:
+                return false;
+        }
+        return true;
+}
+
 /* The options of single verbs. */
 static bool apply_verb_option(Options *o, int c) {
         switch (c) {
@@ -170,8 +252,17 @@ static bool apply_verb_option(Options *o, int c) {
         case ARG_STDIN:
                 o->from_stdin = true;
                 break;
+        case ARG_UDP:
+                o->udp = optarg;
+                break;
+        case ARG_KEY_FILE:
+                o->key_file = optarg;
+                break;
+        case ARG_MASTER_KEY_FILE:
+                o->master_key_file = optarg;
+                break;
         default:
-                return false;
+                return apply_choice(o, c);
         }
         return true;
 }
@@ -230,7 +321,7 @@ static bool parse_options(int argc, char **argv, Options *options, Given *given)
         int c;
 
         opterr = 0;
-        while ((c = getopt_long(argc, argv, ":hH:M:jq", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:d:", long_options, NULL)) >= 0) {
                 if (c == '?' || c == ':') {
                         explain_option(argv, c);
                         return false;
@@ -293,7 +384,7 @@ static const Verb *find_verb(const char *name) {
 }
 
 static CtlExit run(int argc, char **argv) {
-        Options options = {};
+        Options options = { .lines = LINES_DEFAULT };
         Given given = {};
         const Verb *verb;
         size_t n_args;

@@ -202,6 +202,9 @@ void output_page(const Options *options) {
         pid = fork();
         if (pid == 0) {
                 (void) dup2(fds[0], STDIN_FILENO);
+                /* A pager that holds the writing end would wait for itself. */
+                (void) close(fds[0]);
+                (void) close(fds[1]);
                 run_pager(command);
         }
 
@@ -239,14 +242,39 @@ CtlExit output_finish(CtlExit code) {
         return failed ? CTL_FAILURE : code;
 }
 
-void output_json(JsonMode mode, json_object *value) {
+static void put_json(JsonMode mode, json_object *value) {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
 
         flags |= mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
                                      : JSON_C_TO_STRING_PLAIN;
         (void) fputs(json_object_to_json_string_ext(value, flags), stdout);
-        (void) fputc('\n', stdout);
         json_object_put(value);
+}
+
+void output_json(JsonMode mode, json_object *value) {
+        put_json(mode, value);
+        (void) fputc('\n', stdout);
+}
+
+void output_json_rows(JsonMode mode, size_t n, json_object *(*row)(void *userdata, size_t i),
+                      void *userdata) {
+        /* Indentation goes by the depth: only the whole can be printed prettily. */
+        if (mode == JSON_PRETTY) {
+                json_object *array = json_object_new_array();
+
+                for (size_t i = 0; i < n; i++)
+                        json_object_array_add(array, row(userdata, i));
+                output_json(mode, array);
+                return;
+        }
+
+        (void) fputc('[', stdout);
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0)
+                        (void) fputc(',', stdout);
+                put_json(mode, row(userdata, i));
+        }
+        (void) fputs("]\n", stdout);
 }
 
 void ctl_error(const char *format, ...) {

@@ -68,5 +68,12 @@ bool output_flush(void);
 /* Prints a JSON value, ended by a newline. Takes the reference. */
 void output_json(JsonMode mode, json_object *value);
 
+/*
+ * Prints an array of n values, which `row` makes one after the other and hands over: in the short form each is
+ * printed and dropped before the next is made, so that a hundred thousand of them take no memory.
+ */
+void output_json_rows(JsonMode mode, size_t n, json_object *(*row)(void *userdata, size_t i),
+                      void *userdata);
+
 /* One line on standard error. */
 void ctl_error(const char *format, ...) _printf_(1, 2);

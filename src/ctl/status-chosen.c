@@ -9,9 +9,15 @@
 
 #include "ctl/card.h"
 #include "ctl/format.h"
+#include "ctl/past.h"
+#include "ctl/pattern.h"
+#include "ctl/policy.h"
 #include "ctl/status.h"
 #include "util/parse.h"
 #include "util/unit-name.h"
+
+/* Agents of a unit that have a line on its card. */
+#define MEMBERS_MAX 10U
 
 static void put_unit_card(const Status *s, const UnitRow *u) {
         char buf[FORMAT_TIME_MAX];
@@ -60,40 +66,134 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
 /* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. Returns whether
  * something was found. */
 static bool choose(Status *s, const char *arg) {
-        char name[UNIT_NAME_MAX + STRLEN(".service")];
+        char name[PATTERN_SIZE];
         bool found = false;
         uint32_t pid;
 
         if (parse_u32(arg, 0, UINT32_MAX, &pid) >= 0) {
                 for (size_t i = 0; i < s->agents.n_rows; i++)
                         if (s->agents.rows[i].pid == pid)
-                                found = s->agents.rows[i].chosen = true;
+                                found = s->agents.rows[i].chosen = s->agents.rows[i].named = true;
                 return found;
         }
 
-        /* As systemctl does, "worker" is "worker.service". */
-        (void) snprintf(name, sizeof(name), "%s%s", arg,
-                        unit_name_is_valid(arg) || unit_glob_is_pattern(arg) ? "" : ".service");
+        (void) pattern_unit(arg, name);
         for (size_t i = 0; i < s->units.n_rows; i++)
                 if (unit_glob_match(name, s->units.rows[i].name))
                         found = s->units.rows[i].chosen = true;
         return found;
 }
 
+/* Events shown below a card, unless --lines= says otherwise. */
+#define EVENTS_DEFAULT 10U
+
+/*
+ * What happened to a unit or (unit NULL) to a process. The journal knows more than the observer: stalls and exits, and what
+ * was before its start; where the journal is not here, or not for our eyes, the observer's decisions stand in for it.
+ */
+static void fetch_events(const Status *s, const char *unit, uint32_t pid, PastView *ret) {
+        char *args[] = { (char *) unit };
+        const Options none = { .user = s->options->user };
+        const PastQuery query = {
+                .options = &none,
+                .args = args,
+                .n_args = unit ? 1 : 0,
+                .max = s->options->lines == LINES_DEFAULT ? EVENTS_DEFAULT : s->options->lines,
+                .pid = pid,
+                .events = true,
+        };
+
+        if (s->options->transport == TRANSPORT_LOCAL)
+                (void) past_view_read_journal(&query, ret);
+        if (ret->n_rows == 0)
+                (void) past_view_fetch(s->bus, &query, ret, NULL);
+}
+
+static void put_events(const Status *s, const char *unit, uint32_t pid) {
+        _cleanup_(past_view_done) PastView past = {};
+
+        fetch_events(s, unit, pid, &past);
+        if (past.n_rows > 0)
+                (void) fputc('\n', stdout);
+        past_view_print(&past, false);
+}
+
+static json_object *events_to_json(const Status *s, const char *unit, uint32_t pid) {
+        _cleanup_(past_view_done) PastView past = {};
+
+        fetch_events(s, unit, pid, &past);
+        return past_view_to_json(&past, false);
+}
+
+/* What somebody set; the defaults are for show to tell. */
+static void put_policy(const Status *s, const char *unit) {
+        _cleanup_(policy_view_done) PolicyView policy = {};
+        CardList list = { "Policy" };
+
+        if (policy_view_fetch(s->bus, unit, &policy, NULL) < 0)
+                return;
+        for (size_t i = 0; i < policy.n_rows; i++)
+                if (policy.rows[i].source[0])
+                        card_list_add(&list, "%s=%s", policy.rows[i].key, policy.rows[i].value);
+        card_list_end(&list);
+}
+
+static json_object *policy_to_json(const Status *s, const char *unit) {
+        _cleanup_(policy_view_done) PolicyView policy = {};
+
+        return policy_view_fetch(s->bus, unit, &policy, NULL) < 0 ? NULL : policy_view_to_json(&policy);
+}
+
 static void put_chosen_json(const Status *s) {
         json_object *o = json_object_new_object(), *units = json_object_new_array(),
                     *agents = json_object_new_array();
 
-        for (size_t i = 0; i < s->units.n_rows; i++)
-                if (s->units.rows[i].chosen)
-                        json_object_array_add(units, unit_row_to_json(&s->units.rows[i]));
-        for (size_t i = 0; i < s->agents.n_rows; i++)
-                if (s->agents.rows[i].chosen)
-                        json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
+        for (size_t i = 0; i < s->units.n_rows; i++) {
+                const UnitRow *u = &s->units.rows[i];
+                json_object *unit;
+
+                if (!u->chosen)
+                        continue;
+                unit = unit_row_to_json(u);
+                json_object_object_add(unit, "policy", policy_to_json(s, u->name));
+                json_object_object_add(unit, "events", events_to_json(s, u->name, 0));
+                json_object_array_add(units, unit);
+        }
+        for (size_t i = 0; i < s->agents.n_rows; i++) {
+                const AgentRow *a = &s->agents.rows[i];
+                json_object *agent;
+
+                if (!a->chosen)
+                        continue;
+                agent = agent_row_to_json(a);
+                if (a->named)
+                        json_object_object_add(agent, "events", events_to_json(s, NULL, a->pid));
+                json_object_array_add(agents, agent);
+        }
 
         json_object_object_add(o, "units", units);
         json_object_object_add(o, "agents", agents);
         output_json(s->options->json, o);
+}
+
+/* One line for each agent of a unit: its own card is had by its pid. */
+static void put_members(const Status *s, const UnitRow *u) {
+        char buf[FORMAT_TIME_MAX];
+        unsigned shown = 0;
+
+        for (size_t i = 0; i < s->agents.n_rows; i++) {
+                const AgentRow *a = &s->agents.rows[i];
+
+                if (!a->chosen || strcmp(a->unit, u->name) != 0)
+                        continue;
+                if (shown == MEMBERS_MAX) {
+                        card_line("", "and %u more; see: varta-ctl list %s", u->agents - shown, u->name);
+                        return;
+                }
+                card_line(shown++ == 0 ? "Processes" : "", "%u, %s, status %s, last beat %s", a->pid,
+                          a->stalled ? "stalled" : "alive", a->status,
+                          status_relative(s, a->last_beat, buf, sizeof(buf)));
+        }
 }
 
 static void put_chosen(const Status *s) {
@@ -105,12 +205,16 @@ static void put_chosen(const Status *s) {
                         (void) fputs(separator, stdout);
                         separator = "\n";
                         put_unit_card(s, &s->units.rows[i]);
+                        put_policy(s, s->units.rows[i].name);
+                        put_members(s, &s->units.rows[i]);
+                        put_events(s, s->units.rows[i].name, 0);
                 }
         for (size_t i = 0; i < s->agents.n_rows; i++)
-                if (s->agents.rows[i].chosen) {
+                if (s->agents.rows[i].named) {
                         (void) fputs(separator, stdout);
                         separator = "\n";
                         put_agent_card(s, &s->agents.rows[i]);
+                        put_events(s, NULL, s->agents.rows[i].pid);
                 }
 }
 

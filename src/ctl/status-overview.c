@@ -4,10 +4,12 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "bus/bus-names.h"
 #include "ctl/card.h"
 #include "ctl/format.h"
+#include "ctl/past.h"
 #include "ctl/status.h"
 #include "util/parse.h"
 #include "util/unit-name.h"
@@ -15,6 +17,8 @@
 static Health fleet_health(const Status *s) {
         Health h = strcmp(s->observer.state, BUS_STATE_DEGRADED_CONFIG) == 0 ? HEALTH_DEGRADED : HEALTH_OK;
 
+        if (s->observer.degraded + s->observer.critical > 0)
+                h = HEALTH_DEGRADED;
         if (s->observer.stalled > 0)
                 h = HEALTH_STALLED;
         for (size_t i = 0; i < s->units.n_rows; i++)
@@ -22,6 +26,14 @@ static Health fleet_health(const Status *s) {
         for (size_t i = 0; i < s->agents.n_rows; i++)
                 h = MAX(h, agent_health(&s->agents.rows[i]));
         return h;
+}
+
+/* Recoveries that the card tells of, and decisions that are looked through for them. */
+#define LATEST_MAX     3U
+#define LATEST_LOOK_AT 64U
+
+static bool is_recovery(const PastRow *p) {
+        return strcmp(p->kind, "finished") == 0 || strcmp(p->kind, "gave-up") == 0;
 }
 
 /* Deserves a line: not well, or recovery is at work, or was told not to be. */
@@ -57,6 +69,44 @@ static void put_listeners(const Status *s) {
 
                 card_line(i == 0 ? "Listeners" : "", "%s (%s, %s), %" PRIu64 " datagrams", l->address,
                           l->name, l->transport, l->datagrams);
+        }
+}
+
+/* What holds recovery back by hand, or by too much of it. */
+static void put_holds(const Status *s) {
+        char span[FORMAT_TIME_MAX];
+
+        for (size_t i = 0; i < s->observer.n_pauses; i++) {
+                const PauseRow *p = &s->observer.pauses[i];
+                const char *what = p->what[0] ? p->what : "everything";
+
+                if (p->until == 0)
+                        (void) snprintf(span, sizeof(span), "until resumed");
+                else
+                        (void) status_relative(s, p->until, span, sizeof(span));
+                card_line(i == 0 ? "Paused" : "", "%s, %s%s%s%s%s", what, p->until == 0 ? "" : "ends ", span,
+                          p->reason[0] ? " (" : "", p->reason, p->reason[0] ? ")" : "");
+        }
+
+        if (s->has_clock && s->observer.brake_until > s->now)
+                card_line("Storm brake", "holds, ends %s; release it with: varta-ctl resume brake",
+                          format_relative(span, sizeof(span), s->observer.brake_until, s->now));
+}
+
+/* The last recoveries that ended, however they did. */
+static void put_latest(const Status *s, const PastView *past) {
+        usec_t now = now_usec(CLOCK_REALTIME);
+        char ago[FORMAT_TIME_MAX];
+        unsigned shown = 0;
+
+        for (size_t i = 0; i < past->n_rows && shown < LATEST_MAX; i++) {
+                const PastRow *p = &past->rows[i];
+
+                if (!is_recovery(p))
+                        continue;
+                card_line(shown++ == 0 ? "Latest" : "", "%s: %s, %s", p->unit,
+                          p->reason[0] ? p->reason : p->kind,
+                          format_relative(ago, sizeof(ago), p->when, MAX(now, p->when)));
         }
 }
 
@@ -123,7 +173,7 @@ static void put_losses(const Status *s) {
         card_list_end(&list);
 }
 
-static void put_observer(const Status *s, Health health) {
+static void put_observer(const Status *s, const PastView *past, Health health) {
         char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX];
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
@@ -137,8 +187,10 @@ static void put_observer(const Status *s, Health health) {
                   s->observer.clock_source);
         put_beats(s);
         put_listeners(s);
+        put_holds(s);
         put_dictionary(s, &recoveries, "RecoveryOutcomes");
         card_list_end(&recoveries);
+        put_latest(s, past);
         put_dictionary(s, &passed, "RecoveryRefusals");
         card_list_end(&passed);
         put_refused_frames(s);
@@ -201,9 +253,16 @@ static void put_notable(const Status *s) {
                 }
 }
 
-static void put_overview_json(const Status *s, Health health) {
+static void put_overview_json(const Status *s, const PastView *past, Health health) {
         json_object *o = observer_view_to_json(&s->observer), *units = json_object_new_array(),
-                    *agents = json_object_new_array();
+                    *agents = json_object_new_array(), *latest = json_object_new_array();
+        size_t shown = 0;
+
+        for (size_t i = 0; i < past->n_rows && shown < LATEST_MAX; i++)
+                if (is_recovery(&past->rows[i])) {
+                        json_object_array_add(latest, past_row_to_json(&past->rows[i]));
+                        shown++;
+                }
 
         for (size_t i = 0; i < s->units.n_rows; i++)
                 if (unit_is_notable(&s->units.rows[i]))
@@ -213,19 +272,25 @@ static void put_overview_json(const Status *s, Health health) {
                         json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
 
         json_object_object_add(o, "health", json_object_new_string(health_info[health].name));
+        json_object_object_add(o, "latest_recoveries", latest);
         json_object_object_add(o, "notable_units", units);
         json_object_object_add(o, "notable_agents", agents);
         output_json(s->options->json, o);
 }
 
 CtlExit status_show_overview(const Status *s) {
+        const PastQuery query = { .options = s->options, .max = LATEST_LOOK_AT };
+        _cleanup_(past_view_done) PastView past = {};
         Health health = fleet_health(s);
 
+        /* An observer too old to tell is no reason to say nothing. */
+        (void) past_view_fetch(s->bus, &query, &past, NULL);
+
         if (s->options->json != JSON_OFF) {
-                put_overview_json(s, health);
+                put_overview_json(s, &past, health);
         } else {
                 output_page(s->options);
-                put_observer(s, health);
+                put_observer(s, &past, health);
                 put_notable(s);
         }
 

@@ -9,6 +9,7 @@
 
 typedef struct Status {
         const Options *options;
+        sd_bus *bus;
         ObserverView observer;
         AgentsView agents;
         UnitsView units;
@@ -35,6 +36,10 @@ extern const HealthInfo health_info[_HEALTH_MAX];
 
 Health agent_health(const AgentRow *a);
 Health unit_health(const UnitRow *u);
+
+/* How the words of ListUnits() and of agents look. */
+Colour unit_state_colour(const char *state);
+Colour agent_status_colour(const char *status);
 
 /* "5s ago", or that the observer's clock is not known. Returns buf or a constant. */
 const char *status_relative(const Status *s, usec_t when, char *buf, size_t size);

@@ -160,55 +160,56 @@ static size_t fit(const char *text, unsigned width) {
         return n;
 }
 
-static void put_padding(unsigned n) {
-        (void) printf("%*s", (int) n, "");
+static void put_padding(FILE *f, unsigned n) {
+        (void) fprintf(f, "%*s", (int) n, "");
 }
 
 /* One cell, at most `room` columns of it. Returns the columns taken. */
-static unsigned put_cell(const char *text, unsigned text_width, Colour colour, TableAlign align,
-                         unsigned width, unsigned room, bool last) {
-        unsigned limit = MIN(width, room), shown = text_width, ellipsis = 0;
-        size_t bytes = strlen(text);
+static unsigned put_cell(FILE *f, const Cell *cell, TableAlign align, unsigned width, unsigned room,
+                         bool last) {
+        unsigned limit = MIN(width, room), shown = cell->width, ellipsis = 0;
+        size_t bytes = strlen(cell->text);
 
-        if (text_width > limit) {
+        if (cell->width > limit) {
                 ellipsis = output_width(output_ellipsis());
                 if (ellipsis > limit)
                         ellipsis = 0;
-                bytes = fit(text, limit - ellipsis);
+                bytes = fit(cell->text, limit - ellipsis);
                 shown = limit;
         }
 
         if (align == TABLE_RIGHT)
-                put_padding(limit - shown);
-        if (colour != COLOUR_NONE)
-                (void) fputs(output_colour(colour), stdout);
-        (void) printf("%.*s%s", (int) bytes, text, ellipsis > 0 ? output_ellipsis() : "");
-        if (colour != COLOUR_NONE)
-                (void) fputs(output_colour(COLOUR_NONE), stdout);
+                put_padding(f, limit - shown);
+        if (cell->colour != COLOUR_NONE)
+                (void) fputs(output_colour(cell->colour), f);
+        (void) fprintf(f, "%.*s%s", (int) bytes, cell->text, ellipsis > 0 ? output_ellipsis() : "");
+        if (cell->colour != COLOUR_NONE)
+                (void) fputs(output_colour(COLOUR_NONE), f);
         if (align != TABLE_RIGHT && !last)
-                put_padding(limit - shown);
+                put_padding(f, limit - shown);
 
         return limit;
 }
 
-static void put_row(const Table *t, const Cell *cells, unsigned columns) {
+static void put_row(const Table *t, FILE *f, const Cell *cells, unsigned columns) {
         unsigned room = columns > 0 ? columns : UINT32_MAX;
 
         for (size_t c = 0; c < t->n_columns && room > 0; c++) {
-                room -= put_cell(cells[c].text, cells[c].width, cells[c].colour, t->columns[c].align,
-                                 t->widths[c], room, c + 1 == t->n_columns);
+                room -= put_cell(f, &cells[c], t->columns[c].align, t->widths[c], room,
+                                 c + 1 == t->n_columns);
                 if (c + 1 < t->n_columns && room > 0) {
-                        (void) fputc(' ', stdout);
+                        (void) fputc(' ', f);
                         room--;
                 }
         }
-        (void) fputc('\n', stdout);
+        (void) fputc('\n', f);
 }
 
-int table_print(const Table *t, bool legend, unsigned columns) {
+int table_print(const Table *t, FILE *f, bool legend, unsigned columns) {
         size_t first;
 
         assert(t);
+        assert(f);
 
         if (t->failed)
                 return -ENOMEM;
@@ -216,7 +217,7 @@ int table_print(const Table *t, bool legend, unsigned columns) {
         first = legend ? 0 : t->n_columns;
         find_widths(t, first, columns);
         for (size_t i = first; i + t->n_columns <= t->n_cells; i += t->n_columns)
-                put_row(t, t->cells + i, columns);
+                put_row(t, f, t->cells + i, columns);
 
         return 0;
 }

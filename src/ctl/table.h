@@ -42,5 +42,5 @@ void table_add(Table *t, Colour colour, const char *text);
 void table_addf(Table *t, Colour colour, const char *format, ...) _printf_(3, 4);
 void table_add_u64(Table *t, uint64_t value);
 
-/* Writes it to standard output, for a terminal of so many columns (0: no limit). Returns 0, -ENOMEM. */
-int table_print(const Table *t, bool legend, unsigned columns);
+/* Writes it, for a terminal of so many columns (0: no limit). Returns 0, -ENOMEM. */
+int table_print(const Table *t, FILE *f, bool legend, unsigned columns);

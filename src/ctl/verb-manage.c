@@ -13,41 +13,20 @@
 #include "util/parse.h"
 
 CtlExit verb_reload(const Options *options, char **args, size_t n_args) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        bool idle = false;
         CtlExit code;
-        int r;
 
-        code = link_open(options, &bus);
-        if (code != CTL_OK)
-                return code;
-
-        r = link_new_change(options, bus, "Reload", &m);
-        if (r >= 0)
-                r = sd_bus_call(bus, m, 0, &error, NULL);
-        if (r >= 0)
-                return CTL_OK;
-
-        if (link_is_idle(options, bus, &error)) {
-                if (!options->quiet)
-                        (void) printf("The observer is idle; it reads its configuration when it starts.\n");
-                return CTL_OK;
-        }
-        return link_failed(options, bus, r, &error);
+        code = link_run_change(options, &idle, "Reload", NULL);
+        if (idle && !options->quiet)
+                (void) printf("The observer is idle; it reads its configuration when it starts.\n");
+        return code;
 }
 
 static CtlExit forget(const Options *options, sd_bus *bus, uint64_t id) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = link_new_change(options, bus, "Forget", &m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "t", id);
-        if (r >= 0)
-                r = sd_bus_call(bus, m, 0, &error, NULL);
-
+        r = link_change(options, bus, &error, "Forget", "t", id);
         return r < 0 ? link_failed(options, bus, r, &error) : CTL_OK;
 }
 

@@ -5,7 +5,8 @@
  *
  * One card for the observer and one line for every unit that is not well; or the cards of the units and processes
  * that were asked for. The exit code says the same to scripts, so the question "is anything wrong" needs no parsing.
- * What agents say of themselves is known only agent by agent: their list is read, in pages, in any case.
+ * Of agents only those are asked for that are not well, and only when the observer counts any; all of them when some were
+ * named.
  */
 
 #include <errno.h>
@@ -37,6 +38,18 @@ Health unit_health(const UnitRow *u) {
         return u->degraded + u->critical > 0 ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
+Colour unit_state_colour(const char *state) {
+        if (strcmp(state, BUS_UNIT_STALLED) == 0 || strcmp(state, BUS_UNIT_GAVE_UP) == 0)
+                return COLOUR_RED;
+        return strcmp(state, BUS_UNIT_OK) == 0 ? COLOUR_GREEN : COLOUR_YELLOW;
+}
+
+Colour agent_status_colour(const char *status) {
+        if (strcmp(status, "degraded") == 0)
+                return COLOUR_YELLOW;
+        return strcmp(status, "critical") == 0 ? COLOUR_RED : COLOUR_NONE;
+}
+
 const char *status_relative(const Status *s, usec_t when, char *buf, size_t size) {
         return s->has_clock ? format_relative(buf, size, when, s->now) : "at an unknown time";
 }
@@ -64,20 +77,40 @@ static void show_idle(const Options *options) {
         output_json(options->json, o);
 }
 
-static int fetch(Status *s, sd_bus *bus, sd_bus_error *error) {
+static int fetch_all(Status *s, sd_bus *bus, sd_bus_error *error) {
+        int r;
+
+        r = agents_view_fetch(bus, &s->agents, error);
+        if (r < 0)
+                return r;
+        units_view_count(&s->units, &s->agents);
+        return 0;
+}
+
+static int fetch_ailing(Status *s, sd_bus *bus, sd_bus_error *error) {
+        int r;
+
+        if (s->observer.stalled + s->observer.degraded + s->observer.critical == 0)
+                return 0;
+        r = agents_view_fetch_ailing(bus, &s->agents, error);
+        if (r < 0)
+                return r;
+        return units_view_fetch_ailing(&s->units, bus, error);
+}
+
+static int fetch(Status *s, sd_bus *bus, bool chosen, sd_bus_error *error) {
         int r;
 
         r = observer_view_fetch(bus, &s->observer, error);
         if (r < 0)
                 return r;
-        r = agents_view_fetch(bus, &s->agents, error);
-        if (r < 0)
-                return r;
         r = units_view_fetch(bus, &s->units, error);
         if (r < 0)
                 return r;
+        r = chosen ? fetch_all(s, bus, error) : fetch_ailing(s, bus, error);
+        if (r < 0)
+                return r;
 
-        units_view_count(&s->units, &s->agents);
         s->has_clock = link_clock(s->options, bus, &s->offset, &s->now) >= 0;
         return 0;
 }
@@ -93,7 +126,8 @@ CtlExit verb_status(const Options *options, char **args, size_t n_args) {
         if (code != CTL_OK)
                 return code;
 
-        r = fetch(&s, bus, &error);
+        s.bus = bus;
+        r = fetch(&s, bus, n_args > 0, &error);
         if (r < 0 && link_is_idle(options, bus, &error)) {
                 show_idle(options);
                 return CTL_OK;

@@ -14,12 +14,18 @@
 /* The uid that stands for "the kernel named none". */
 #define UID_UNKNOWN UINT32_MAX
 
+/* For keys that are literals and come once: nothing to copy, nothing to look for. */
+static void add(json_object *o, const char *key, json_object *value) {
+        (void) json_object_object_add_ex(o, key, value,
+                                         JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT);
+}
+
 static void add_text(json_object *o, const char *key, const char *value) {
-        json_object_object_add(o, key, value[0] ? json_object_new_string(value) : NULL);
+        add(o, key, value[0] ? json_object_new_string(value) : NULL);
 }
 
 static void add_u64(json_object *o, const char *key, uint64_t value) {
-        json_object_object_add(o, key, json_object_new_uint64(value));
+        add(o, key, json_object_new_uint64(value));
 }
 
 json_object *agent_row_to_json(const AgentRow *row) {
@@ -30,12 +36,12 @@ json_object *agent_row_to_json(const AgentRow *row) {
         add_text(o, "unit", row->unit);
         add_text(o, "status", row->status);
         add_text(o, "origin", row->origin);
-        json_object_object_add(o, "stalled", json_object_new_boolean(row->stalled));
+        add(o, "stalled", json_object_new_boolean(row->stalled));
         add_u64(o, "last_beat_usec", row->last_beat);
         add_u64(o, "last_nonce", row->last_nonce);
         add_u64(o, "payload", row->payload);
         add_u64(o, "beats", row->beats);
-        json_object_object_add(o, "uid", row->uid == UID_UNKNOWN ? NULL : json_object_new_uint64(row->uid));
+        add(o, "uid", row->uid == UID_UNKNOWN ? NULL : json_object_new_uint64(row->uid));
         add_text(o, "class", row->class);
         return o;
 }
@@ -73,6 +79,23 @@ static json_object *listeners_to_json(const ObserverView *v) {
         return a;
 }
 
+static json_object *pauses_to_json(const ObserverView *v) {
+        json_object *a = json_object_new_array();
+
+        for (size_t i = 0; i < v->n_pauses; i++) {
+                const PauseRow *p = &v->pauses[i];
+                json_object *o = json_object_new_object();
+
+                add_text(o, "what", p->what);
+                json_object_object_add(o, "until_usec",
+                                       p->until > 0 ? json_object_new_uint64(p->until) : NULL);
+                add_text(o, "reason", p->reason);
+                json_object_array_add(a, o);
+        }
+
+        return a;
+}
+
 /* Plain counters are numbers, those with reasons objects of numbers; the names are the bus properties'. */
 static json_object *counters_to_json(const ObserverView *v) {
         json_object *o = json_object_new_object();
@@ -82,14 +105,14 @@ static json_object *counters_to_json(const ObserverView *v) {
                 json_object *group;
 
                 if (!c->key) {
-                        add_u64(o, c->name, c->value);
+                        json_object_object_add(o, c->name, json_object_new_uint64(c->value));
                         continue;
                 }
                 if (!json_object_object_get_ex(o, c->name, &group)) {
                         group = json_object_new_object();
                         json_object_object_add(o, c->name, group);
                 }
-                add_u64(group, c->key, c->value);
+                json_object_object_add(group, c->key, json_object_new_uint64(c->value));
         }
 
         return o;
@@ -106,8 +129,13 @@ json_object *observer_view_to_json(const ObserverView *v) {
         add_u64(o, "capacity", v->capacity);
         add_u64(o, "agents_tracked", v->tracked);
         add_u64(o, "agents_stalled", v->stalled);
+        add_u64(o, "agents_degraded", v->degraded);
+        add_u64(o, "agents_critical", v->critical);
         add_u64(o, "threshold_usec", v->threshold);
         add_u64(o, "descriptor_budget", v->descriptor_budget);
+        json_object_object_add(o, "brake_until_usec",
+                               v->brake_until > 0 ? json_object_new_uint64(v->brake_until) : NULL);
+        json_object_object_add(o, "pauses", pauses_to_json(v));
         add_u64(o, "pid_namespace_inode", v->pid_namespace);
         json_object_object_add(o, "listeners", listeners_to_json(v));
         json_object_object_add(o, "counters", counters_to_json(v));

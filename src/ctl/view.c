@@ -78,10 +78,9 @@ static int read_u32(ObserverView *v, const char *name) {
                 const char *name;
                 uint32_t *field;
         } known[] = {
-                { "Capacity", &v->capacity },
-                { "AgentsTracked", &v->tracked },
-                { "AgentsStalled", &v->stalled },
-                { "DescriptorBudget", &v->descriptor_budget },
+                { "Capacity", &v->capacity },       { "AgentsTracked", &v->tracked },
+                { "AgentsStalled", &v->stalled },   { "AgentsDegraded", &v->degraded },
+                { "AgentsCritical", &v->critical }, { "DescriptorBudget", &v->descriptor_budget },
         };
         uint32_t value;
         int r;
@@ -104,6 +103,7 @@ static int read_u64(ObserverView *v, const char *name) {
                 { "PidNamespaceInode", &v->pid_namespace },
                 { "StartUSec", &v->start },
                 { "ThresholdUSec", &v->threshold },
+                { "BrakeUntilUSec", &v->brake_until },
         };
         uint64_t value;
         int r;
@@ -161,6 +161,27 @@ static int read_listeners(ObserverView *v, const char *name) {
         return sd_bus_message_exit_container(v->message);
 }
 
+static int read_pauses(ObserverView *v, const char *name) {
+        PauseRow row;
+        int r;
+
+        r = sd_bus_message_enter_container(v->message, 'a', "(" BUS_PAUSE_ROW ")");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_read(v->message, "(" BUS_PAUSE_ROW ")", &row.what, &row.until,
+                                        &row.reason)) > 0) {
+                r = reserve(&v->pauses, v->n_pauses, sizeof(PauseRow));
+                if (r < 0)
+                        return r;
+                v->pauses[v->n_pauses++] = row;
+        }
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_exit_container(v->message);
+}
+
 static int read_property(ObserverView *v) {
         static const struct {
                 const char *type;
@@ -171,6 +192,7 @@ static int read_property(ObserverView *v) {
                 { "t", read_u64 },
                 { "a{st}", read_dictionary },
                 { "a(" BUS_LISTENER_ROW ")", read_listeners },
+                { "a(" BUS_PAUSE_ROW ")", read_pauses },
         };
         const char *name, *type;
         int r;
@@ -244,6 +266,7 @@ int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error) {
 
 void observer_view_done(ObserverView *v) {
         free(v->listeners);
+        free(v->pauses);
         free(v->counters);
         sd_bus_message_unref(v->message);
         *v = (ObserverView){};
@@ -265,7 +288,7 @@ uint64_t observer_view_sum(const ObserverView *v, const char *name) {
         return sum;
 }
 
-static int compare_agents(const void *a, const void *b) {
+int agent_row_compare(const void *a, const void *b) {
         const AgentRow *x = a, *y = b;
         int r = strcmp(x->unit, y->unit);
 
@@ -276,11 +299,12 @@ static int compare_agents(const void *a, const void *b) {
         return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int fetch_page(sd_bus *bus, uint32_t cursor, sd_bus_message **ret, sd_bus_error *error) {
+static int fetch_page(sd_bus *bus, const char *member, uint32_t cursor, sd_bus_message **ret,
+                      sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = link_new_call(bus, NULL, "ListAgents", &m);
+        r = link_new_call(bus, NULL, member, &m);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(m, "uu", cursor, (uint32_t) BUS_LIST_AGENTS_MAX);
@@ -317,7 +341,8 @@ static int read_page(AgentsView *v, sd_bus_message *m, uint32_t *ret_next) {
         return sd_bus_message_read(m, "u", ret_next);
 }
 
-int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+static int fetch_agents(sd_bus *bus, const char *member, size_t enough, AgentsView *ret,
+                        sd_bus_error *error) {
         _cleanup_(agents_view_done) AgentsView v = {};
         uint32_t cursor = 0, next;
         int r;
@@ -325,7 +350,7 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
         do {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
-                r = fetch_page(bus, cursor, &m, error);
+                r = fetch_page(bus, member, cursor, &m, error);
                 if (r < 0)
                         return r;
                 r = reserve(&v.pages, v.n_pages, sizeof(sd_bus_message *));
@@ -338,12 +363,20 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
                 if (next != 0 && next <= cursor)
                         return -EBADMSG; /* It would go on for ever. */
                 cursor = next;
-        } while (cursor != 0);
+        } while (cursor != 0 && v.n_rows < enough);
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(AgentRow), compare_agents);
+                qsort(v.rows, v.n_rows, sizeof(AgentRow), agent_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
+}
+
+int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+        return fetch_agents(bus, "ListAgents", SIZE_MAX, ret, error);
+}
+
+int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
+        return fetch_agents(bus, "ListAilingAgents", AILING_ENOUGH, ret, error);
 }
 
 void agents_view_done(AgentsView *v) {
@@ -354,7 +387,7 @@ void agents_view_done(AgentsView *v) {
         *v = (AgentsView){};
 }
 
-static int compare_units(const void *a, const void *b) {
+int unit_row_compare(const void *a, const void *b) {
         const UnitRow *x = a, *y = b;
 
         return strcmp(x->name, y->name);
@@ -388,7 +421,7 @@ int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error) {
                 return r;
 
         if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(UnitRow), compare_units);
+                qsort(v.rows, v.n_rows, sizeof(UnitRow), unit_row_compare);
         *ret = TAKE_VIEW(v);
         return 0;
 }
@@ -415,4 +448,37 @@ void units_view_count(UnitsView *v, const AgentsView *agents) {
                 v->rows[u].degraded += strcmp(a->status, "degraded") == 0;
                 v->rows[u].critical += strcmp(a->status, "critical") == 0;
         }
+}
+
+/* The numbers of one unit, which may have left since its row came. */
+static void set_ailing(UnitsView *v, const char *name, uint32_t degraded, uint32_t critical) {
+        UnitRow key = { .name = name },
+                *u = v->n_rows == 0 ? NULL
+                                    : bsearch(&key, v->rows, v->n_rows, sizeof(UnitRow), unit_row_compare);
+
+        if (!u)
+                return;
+        u->degraded = degraded;
+        u->critical = critical;
+}
+
+int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        uint32_t degraded, critical;
+        const char *name;
+        int r;
+
+        r = link_new_call(bus, NULL, "ListAilingUnits", &m);
+        if (r < 0)
+                return r;
+        r = sd_bus_call(bus, m, 0, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(reply, 'a', "(" BUS_AILING_ROW ")");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_read(reply, "(" BUS_AILING_ROW ")", &name, &degraded, &critical)) > 0)
+                set_ailing(v, name, degraded, critical);
+        return r;
 }

@@ -22,6 +22,11 @@ typedef struct ListenerRow {
         uint64_t datagrams;
 } ListenerRow;
 
+typedef struct PauseRow {
+        const char *what, *reason; /* what: as it was asked for; "" is everything */
+        usec_t until;              /* 0: until resumed */
+} PauseRow;
+
 typedef struct CounterRow {
         const char *name; /* "Beats", "DecodeErrors" */
         const char *key;  /* "BadCrc"; NULL for a plain counter */
@@ -32,11 +37,13 @@ typedef struct ObserverView {
         sd_bus_message *message;
         const char *version, *clock_source, *capabilities,
                         *state; /* "" when an old observer does not tell */
-        uint32_t capacity, tracked, stalled, descriptor_budget;
+        uint32_t capacity, tracked, stalled, degraded, critical, descriptor_budget;
         uint64_t pid_namespace;
-        usec_t start, threshold;
+        usec_t start, threshold, brake_until; /* of the storm brake; 0: it does not hold */
         ListenerRow *listeners;
         size_t n_listeners;
+        PauseRow *pauses;
+        size_t n_pauses;
         CounterRow *counters;
         size_t n_counters;
 } ObserverView;
@@ -56,28 +63,39 @@ typedef struct AgentRow {
         const char *unit, *status, *origin, *class;
         uint32_t pid, payload, uid;
         bool stalled;
-        bool chosen; /* by the user; for the verbs' own use */
+        bool chosen, named; /* by the user, by its unit or by its pid; for the verbs' own use */
 } AgentRow;
+
+/* The order of the view: by unit, then pid, then id. */
+int agent_row_compare(const void *a, const void *b);
 
 typedef struct AgentsView {
         sd_bus_message **pages;
         size_t n_pages;
-        AgentRow *rows; /* by unit, then pid, then id */
+        AgentRow *rows; /* in the order of agent_row_compare() */
         size_t n_rows;
 } AgentsView;
 
 /* Asks for all agents, page by page. Returns as above. */
 int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+/* The same, of those that are stalled or not well by their own word; stops once there are AILING_ENOUGH. */
+int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+/* Nobody reads more lines of trouble than this; whoever wants all of them lists all agents. */
+#define AILING_ENOUGH 1000U
 void agents_view_done(AgentsView *v);
 
 typedef struct UnitRow {
         const char *name, *mode, *state, *last_outcome;
         uint32_t agents, stalled;
         uint64_t restarts;
-        usec_t backoff_until;        /* CLOCK_MONOTONIC; 0: none */
-        uint32_t degraded, critical; /* agents that say so of themselves; filled by units_view_count() */
-        bool chosen;                 /* as above */
+        usec_t backoff_until; /* CLOCK_MONOTONIC; 0: none */
+        uint32_t degraded,
+                        critical; /* agents that say so of themselves; filled by units_view_count() or _fetch_ailing() */
+        bool chosen;              /* as above */
 } UnitRow;
+
+/* By name. */
+int unit_row_compare(const void *a, const void *b);
 
 typedef struct UnitsView {
         sd_bus_message *message;
@@ -88,8 +106,9 @@ typedef struct UnitsView {
 int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error);
 void units_view_done(UnitsView *v);
 
-/* Counts the agents' own words in the rows of their units. */
+/* Counts the agents' own words in the rows of their units: from a list of all agents, or by asking. */
 void units_view_count(UnitsView *v, const AgentsView *agents);
+int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error);
 
 /* The rows as JSON. The caller owns the reference. */
 json_object *agent_row_to_json(const AgentRow *row);

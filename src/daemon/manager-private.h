@@ -51,6 +51,8 @@ struct Manager {
         uint64_t key_hash;                               /* of the caches of derived keys */
         uint16_t listener_units[OBSERVER_LISTENERS_MAX]; /* numbers held for Unit= of listeners */
 
+        const char **classes; /* by unit number: which section rules it, owned by `config`; NULL: to be looked up */
+
         Storms storms;
         nsec_t armed; /* what the timer is set to; NSEC_INFINITY: off */
         sd_event_source *timer;
@@ -109,5 +111,7 @@ void manager_clients_lost(void *userdata);
 
 /* serving.c: what the bus asks */
 extern const BusHooks manager_bus_hooks;
+/* serving.c: a unit's number is another's now, or the configuration is: what was looked up is forgotten. */
+void manager_forget_classes(Manager *m);
 /* serving.c: what recovery asks */
 extern const RecoveryHooks manager_recovery_hooks;

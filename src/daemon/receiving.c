@@ -126,7 +126,11 @@ static uint32_t on_pid_max(void *userdata) {
 }
 
 static void on_unit_rules(void *userdata, const char *unit, UnitRules *ret) {
-        settings_unit_rules(((Manager *) userdata)->config, unit, ret);
+        Manager *m = userdata;
+
+        manager_forget_classes(
+                        m); /* core asks when a number becomes a unit's, which may have been another's */
+        settings_unit_rules(m->config, unit, ret);
 }
 
 const ObserverHooks manager_observer_hooks = {

@@ -97,12 +97,49 @@ static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit 
                 ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
 }
 
-static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+static const char *find_class(const Manager *m, const char *name) {
         const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
         ConfigProvenance p = {};
 
-        config_value(((Manager *) userdata)->config, key, name, NULL, 0, &p);
+        config_value(m->config, key, name, NULL, 0, &p);
         return p.section && p.file ? p.section : "";
+}
+
+/* Matching a unit against every section is no work for each of a hundred thousand rows: it is done once for a unit. */
+static const char *serve_unit_class(void *userdata, uint16_t unit, const char *name) {
+        Manager *m = userdata;
+        size_t n = (size_t) observer_units_max(m->observer) + 1;
+
+        if (!m->classes)
+                m->classes = calloc(n, sizeof(char *));
+        if (!m->classes || unit >= n)
+                return find_class(m, name);
+        if (!m->classes[unit])
+                m->classes[unit] = find_class(m, name);
+        return m->classes[unit];
+}
+
+void manager_forget_classes(Manager *m) {
+        free(m->classes);
+        m->classes = NULL;
+}
+
+static size_t serve_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
+        ConfigValue values[CONFIG_UNIT_KEYS_MAX];
+        size_t n;
+
+        static_assert(CONFIG_UNIT_KEYS_MAX <= BUS_POLICY_MAX && CONFIG_VALUE_MAX <= BUS_POLICY_VALUE_MAX,
+                      "what the configuration says fits");
+        n = config_unit_values(((Manager *) userdata)->config, unit, values, ELEMENTSOF(values));
+        for (size_t i = 0; i < n; i++) {
+                ret[i] = (BusPolicy){
+                        .key = config_key_name(values[i].key),
+                        .file = values[i].provenance.file,
+                        .line = values[i].provenance.line,
+                };
+                memcpy(ret[i].value, values[i].text, sizeof(values[i].text));
+        }
+        return n;
 }
 
 static int serve_reload(void *userdata, char **ret_reason) {
@@ -154,6 +191,58 @@ static int serve_recover(void *userdata, const char *unit) {
         return recovery_recover(((Manager *) userdata)->recovery, unit);
 }
 
+static bool serve_pause_at(void *userdata, size_t i, BusPause *ret) {
+        const Pause *p;
+
+        p = i >= PAUSES_MAX ? NULL : recovery_pause_at(((Manager *) userdata)->recovery, (uint32_t) i);
+        if (!p)
+                return false;
+        *ret = (BusPause){
+                .what = p->what,
+                .reason = p->reason,
+                .until = p->until == NSEC_INFINITY ? 0 : serve_to_monotonic(userdata, p->until),
+        };
+        return true;
+}
+
+static usec_t serve_brake_until(void *userdata) {
+        nsec_t until = recovery_brake_until(((Manager *) userdata)->recovery);
+
+        return until == 0 ? 0 : serve_to_monotonic(userdata, until);
+}
+
+static const char *serve_log_level(void *userdata) {
+        return log_level_to_string(log_get_max_level());
+}
+
+static const char *serve_log_target(void *userdata) {
+        return log_target_to_string(log_get_target());
+}
+
+/* Said before or after, so that it is said at all. */
+static int serve_set_log_level(void *userdata, const char *level) {
+        int l = log_level_from_string(level), old = log_get_max_level();
+
+        if (l < 0)
+                return l;
+        log_set_max_level(MAX(l, old));
+        log_info("Log level changed from %s to %s", log_level_to_string(old), log_level_to_string(l));
+        log_set_max_level(l);
+        manager_watch_log(userdata);
+        return 0;
+}
+
+static int serve_set_log_target(void *userdata, const char *target) {
+        LogTarget t = log_target_from_string(target);
+
+        if (t < 0)
+                return t;
+        log_info("Log target changes from %s to %s", log_target_to_string(log_get_target()),
+                 log_target_to_string(t));
+        manager_watch_log(userdata);
+        return log_set_target(t);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -165,6 +254,7 @@ const BusHooks manager_bus_hooks = {
         .recovery_refusal = serve_refusal,
         .unit = serve_unit,
         .unit_class = serve_unit_class,
+        .policy = serve_policy,
         .reload = serve_reload,
         .reset_agent = serve_reset,
         .forget_agent = serve_forget,
@@ -172,6 +262,12 @@ const BusHooks manager_bus_hooks = {
         .pause = serve_pause,
         .resume = serve_resume,
         .recover = serve_recover,
+        .pause_at = serve_pause_at,
+        .brake_until = serve_brake_until,
+        .log_level = serve_log_level,
+        .log_target = serve_log_target,
+        .set_log_level = serve_set_log_level,
+        .set_log_target = serve_set_log_target,
         .name_acquired = manager_name_acquired,
         .disconnected = manager_clients_lost,
 };
@@ -201,10 +297,22 @@ static void answer_agents(void *userdata, const char *unit, RecoveryAgents *ret)
                 *ret = (RecoveryAgents){ .tracked = info.agents, .stalled = info.stalled };
 }
 
+static const char *answer_first_beat_at(void *userdata, size_t i) {
+        return config_first_beat_at(((Manager *) userdata)->config, i, NULL);
+}
+
+static void announce_never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        Manager *m = userdata;
+
+        observer_never_beat(m->observer, unit, deadline, manager_now(m));
+}
+
 const RecoveryHooks manager_recovery_hooks = {
         .now = answer_now,
         .record = manager_on_record,
         .policy = answer_policy,
         .agent = answer_agent,
         .agents = answer_agents,
+        .first_beat_at = answer_first_beat_at,
+        .never_beat = announce_never_beat,
 };

@@ -6,7 +6,8 @@
  * A stall is judged when it is new and when what it waits for has come ("due"), never by polling. First with what is
  * known here; if nothing final speaks against it, systemd is asked for the unit, once for all of its due stalls, and
  * the reply puts them before the gates again, with every fact taken anew: that is the check just before acting, and
- * nothing lies between it and the call but the same turn of the loop.
+ * nothing lies between it and the call but the same turn of the loop. Only a few units are read at once, however many
+ * stall together: each reading that ends lets the next begin.
  */
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
 }
 
 /* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
-static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts *f) {
+static void gather_process(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                           const AgentInfo *agent, GateFacts *f) {
         char text[PROCESS_TEXT_MAX], path[64];
         ProcessStatus status;
         uint64_t start;
@@ -53,13 +55,15 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
         if (recovery_read_text(r, path, text, sizeof(text)) >= 0 &&
             process_parse_status(text, &status) >= 0) {
-                f->traced = status.tracer != 0;
+                f->traced = status.tracer != 0 &&
+                            !capture_is_tracer(r, unit, policy, agent->pid, status.tracer);
                 f->foreign_namespace = status.namespaces > 1;
         }
         f->frozen = cgroup_is_frozen(r, agent->pid);
 }
 
-static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f) {
+static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                         const RecoveryStall *s, GateFacts *f) {
         AgentInfo agent = s->agent;
         int k;
 
@@ -75,7 +79,7 @@ static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f
         f->resumed = k >= 0 && !agent.stalled;
         if (k >= 0 && f->mode == UNIT_MODE_ENFORCE && agent.source == SOURCE_LOCAL &&
             agent.origin == ORIGIN_KERNEL_ATTESTED)
-                gather_process(r, &agent, f);
+                gather_process(r, unit, policy, &agent, f);
 }
 
 static void gather_unit(const Recovery *r, RecoveryStall *s, const UnitFacts *unit, const UnitPolicy *policy,
@@ -123,8 +127,9 @@ static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *po
 }
 
 static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
-        const Pause *pause =
-                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+        /* A pid of another host is not what "pid:N" means. */
+        uint32_t pid = s->agent.source == SOURCE_LOCAL ? s->agent.pid : 0;
+        const Pause *pause = pauses_find(&r->pauses, u ? u->name : "", pid, s->agent.generation, f->now);
 
         f->paused_until = pause ? pause->until : 0;
         f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);
@@ -157,7 +162,7 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 .quorum = policy->quorum,
         };
 
-        gather_agent(r, s, &f);
+        gather_agent(r, name, policy, s, &f);
         if (u) {
                 r->hooks.agents(r->userdata, name, &agents);
                 f.agents = agents.tracked;
@@ -169,7 +174,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 }
                 f.backoff_until = ladder_wait(&u->ladder, f.now);
                 f.gave_up_until = u->ladder.gave_up_until;
-                f.in_flight = u->action != REGISTRY_NONE;
+                f.in_flight = u->action != REGISTRY_NONE ||
+                              (s->capture != STALL_CAPTURE_RUNNING && capture_is_running(r, name));
         }
         if (unit && !f.in_flight) {
                 gather_unit(r, s, unit, policy, &f);
@@ -177,7 +183,8 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
         }
         gather_brakes(r, u, s, &f);
         f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
-        f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
+        f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
+                     r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;
 }
 
@@ -205,12 +212,15 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                memcpy(u->ladder.gave_up_on, s->agent.invocation, INVOCATION_ID_SIZE);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
                 if (policy->on_gave_up[0] != '\0')
                         helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
         }
         if (u && decision->refusal == REFUSAL_CAPACITY)
                 u->waits_for_capacity = true;
+        if (u)
+                capture_stall_over(r, u, s);
 
         /* What is final and has no agent behind it any more does not stand: nothing could ever take it away. */
         if (decision->refusal == REFUSAL_RESUMED ||
@@ -268,8 +278,10 @@ void judge_schedule(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
 
-        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? MAX(recovery_now(r), u->host_at)
-                                                                       : u->rest_at;
+        if (u->due.n > 0 && !unit_reader_is_busy(&u->reader) && !u->waits_to_be_read)
+                u->judge_at = MAX(recovery_now(r), u->host_at);
+        else
+                u->judge_at = u->rest_at;
         if (u->ladder.gave_up_until > 0)
                 u->judge_at = MIN(u->judge_at, u->ladder.gave_up_until);
         recovery_arm(r, u->judge_at);
@@ -277,10 +289,40 @@ void judge_schedule(Recovery *r, RecoveryUnit *u) {
 
 static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata);
 
+/* Reads the unit, now or when its turn comes. Returns 0 or what unit_reader_start() says. */
+static int read_unit(Recovery *r, RecoveryUnit *u) {
+        int k;
+
+        u->waits_to_be_read = systemd_is_attached(&r->systemd) && r->readings >= RECOVERY_READINGS_MAX;
+        if (u->waits_to_be_read)
+                return 0;
+        k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+        if (k >= 0)
+                r->readings++;
+        return k;
+}
+
+/* There may be room to read one more unit: the next that waits is judged, or read if nothing of it is to be judged. */
+static void read_next(Recovery *r) {
+        if (r->readings >= RECOVERY_READINGS_MAX)
+                return;
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
+             u = registry_unit_next(&r->registry, u)) {
+                if (!u->waits_to_be_read)
+                        continue;
+                u->waits_to_be_read = false;
+                if (u->due.n > 0)
+                        judge_schedule(r, u);
+                else if (u->ladder.gave_up_until == 0 || read_unit(r, u) < 0)
+                        continue;
+                return;
+        }
+}
+
 /* Did somebody restart what was given up? If it cannot be asked now, its next change, or time, will tell. */
 static void ask_of_hand(Recovery *r, RecoveryUnit *u) {
         if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                (void) read_unit(r, u);
 }
 
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
@@ -337,9 +379,11 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
                         memcpy(u->ladder.gave_up_on, unit->invocation, INVOCATION_ID_SIZE);
                 break;
         case GATE_PASS:
+                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
+                if (capture_comes_first(r, u, s, policy))
+                        break;
                 s->decided = true;
                 s->refusal = _RECOVERY_REFUSAL_INVALID;
-                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
                 action_start(r, u, s, unit, policy);
                 break;
         default:
@@ -366,9 +410,10 @@ static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
         if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
             !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
                 return;
-        if (!invocation_is_set(u->ladder.gave_up_on))
+        if (!invocation_is_set(u->ladder.gave_up_on)) {
                 memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
-        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                durable_unit(r, u);
+        } else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
                 hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
@@ -378,6 +423,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         Recovery *r = userdata;
         UnitPolicy policy;
 
+        r->readings--;
         r->hooks.policy(r->userdata, u->name, &policy);
         switch (result) {
         case CALL_NO_UNIT:
@@ -396,6 +442,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_unit(Recovery *r, RecoveryUnit *u) {
@@ -410,14 +457,16 @@ void judge_unit(Recovery *r, RecoveryUnit *u) {
         r->hooks.policy(r->userdata, u->name, &policy);
         judge_due(r, u, NULL, &policy);
         u->host_at = 0;
+        u->waits_to_be_read = false;
         if (u->due.n > 0 && u->action == REGISTRY_NONE &&
             (!systemd_is_attached(&r->systemd) || host_is_known(r, recovery_now(r), &u->host_at))) {
-                k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                k = read_unit(r, u);
                 if (k < 0)
                         unreachable(r, u, &policy, OUTCOME_BUS_LOST);
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_orphan(Recovery *r, RecoveryStall *s) {
@@ -459,7 +508,6 @@ void judge_bus_back(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
 
-        u->lost = _RECOVERY_OUTCOME_INVALID;
         judge_update_watch(r, u);
         ask_of_hand(r, u);
 }
@@ -472,7 +520,9 @@ void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
                 unit_watch_stop(&u->watch);
                 r->watches--;
         }
+        r->readings -= unit_reader_is_busy(&u->reader);
         unit_reader_cancel(&u->reader);
+        u->waits_to_be_read = false;
         for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
                 if (s->again == AGAIN_UNIT_CHANGE)

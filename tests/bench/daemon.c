@@ -23,6 +23,9 @@
 /* Everything is far quicker on the slowest machine. */
 #define PATIENCE_USEC (20 * USEC_PER_SEC)
 
+/* Listeners, mostly. */
+#define OPTIONS_MAX 64U
+
 static void write_file(const char *dir, const char *name, const char *text) {
         char path[128];
         FILE *f;
@@ -105,20 +108,25 @@ static int notify_socket(const Daemon *d) {
         return fd;
 }
 
-static void start_vartad(Daemon *d, const char *const *environment) {
+static void start_vartad(Daemon *d, const char *const *environment, const char *text_of_config,
+                         const char *const *options) {
+        const char *argv[OPTIONS_MAX + 4] = { VARTAD, "--listen=unix:@" DAEMON_SOCKET };
         _cleanup_close_ int notify = notify_socket(d);
         char config[128], text[256];
         ssize_t n;
 
-        write_file(d->dir, "varta.conf", "\n");
+        write_file(d->dir, "varta.conf", text_of_config);
         (void) snprintf(config, sizeof(config), "--config=%s/varta.conf", d->dir);
+        argv[2] = config;
+        for (size_t i = 0; options && options[i] && i < OPTIONS_MAX; i++)
+                argv[3 + i] = options[i];
         d->pid = fork();
         if (d->pid < 0)
                 bench_die("Cannot fork");
         if (d->pid == 0) {
                 become_quiet();
                 set_environment(d, environment);
-                (void) execl(VARTAD, VARTAD, "--listen=unix:@" DAEMON_SOCKET, config, (char *) NULL);
+                (void) execv(VARTAD, (char *const *) argv);
                 _exit(EXIT_FAILURE);
         }
         do {
@@ -135,6 +143,11 @@ static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error
 }
 
 void daemon_start(Daemon *d, const char *const *environment) {
+        daemon_start_with(d, environment, "\n", NULL);
+}
+
+void daemon_start_with(Daemon *d, const char *const *environment, const char *config,
+                       const char *const *options) {
         const char *match = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
                             "'" BUS_NAME "'";
         sd_bus_slot *slot = NULL;
@@ -151,7 +164,7 @@ void daemon_start(Daemon *d, const char *const *environment) {
             sd_bus_set_bus_client(d->bus, true) < 0 || sd_bus_start(d->bus) < 0 ||
             sd_bus_add_match(d->bus, &slot, match, on_owner, &owned) < 0)
                 bench_die("Cannot connect to the bus");
-        start_vartad(d, environment);
+        start_vartad(d, environment, config, options);
         while (!owned)
                 if (sd_bus_process(d->bus, NULL) == 0 && !owned && sd_bus_wait(d->bus, PATIENCE_USEC) <= 0)
                         bench_die("vartad does not get its name");

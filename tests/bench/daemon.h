@@ -23,6 +23,9 @@ typedef struct Daemon {
  * `environment`: what is added for vartad ("NAME=VALUE", NULL for nothing; "$$" as the value stands for its pid).
  * Skips where there is no dbus-daemon. */
 void daemon_start(Daemon *d, const char *const *environment);
+/* The same with the text of a configuration, and with further options (NULL for nothing). */
+void daemon_start_with(Daemon *d, const char *const *environment, const char *config,
+                       const char *const *options);
 void daemon_stop(Daemon *d);
 
 /* A socket connected to "@name". */

@@ -149,6 +149,53 @@ static void hook_disconnected(void *userdata) {
         ((Fixture *) userdata)->disconnects++;
 }
 
+static size_t hook_policy(void *userdata, const char *unit, BusPolicy ret[static BUS_POLICY_MAX]) {
+        ret[0] = (BusPolicy){
+                .key = "Mode", .file = "/etc/varta/varta.conf", .line = 7, .value = "enforce"
+        };
+        ret[1] = (BusPolicy){ .key = "OnGaveUp" };
+        return unit[0] ? 2 : 1;
+}
+
+static bool hook_pause_at(void *userdata, size_t i, BusPause *ret) {
+        static const BusPause pauses[] = {
+                { .what = "", .reason = "move", .until = 0 },
+                { .what = "worker@*.service", .reason = "", .until = 1234567 },
+        };
+
+        if (i >= ((Fixture *) userdata)->n_pauses)
+                return false;
+        *ret = pauses[i];
+        return true;
+}
+
+static usec_t hook_brake_until(void *userdata) {
+        return 7654321;
+}
+
+static const char *hook_log_level(void *userdata) {
+        const Fixture *f = userdata;
+
+        return f->log_level[0] ? f->log_level : "info";
+}
+
+static const char *hook_log_target(void *userdata) {
+        return "journal";
+}
+
+static int hook_set_log_level(void *userdata, const char *level) {
+        Fixture *f = userdata;
+
+        if (strcmp(level, "debug") != 0)
+                return -EINVAL;
+        (void) snprintf(f->log_level, sizeof(f->log_level), "%s", level);
+        return 0;
+}
+
+static int hook_set_log_target(void *userdata, const char *target) {
+        return strcmp(target, "console") == 0 ? 0 : -EINVAL;
+}
+
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
@@ -160,6 +207,7 @@ const BusHooks fixture_hooks = {
         .recovery_refusal = hook_refusal,
         .unit = hook_unit,
         .unit_class = hook_unit_class,
+        .policy = hook_policy,
         .reload = hook_reload,
         .reset_agent = hook_reset_agent,
         .forget_agent = hook_forget_agent,
@@ -167,6 +215,12 @@ const BusHooks fixture_hooks = {
         .pause = hook_pause,
         .resume = hook_resume,
         .recover = hook_recover,
+        .pause_at = hook_pause_at,
+        .brake_until = hook_brake_until,
+        .log_level = hook_log_level,
+        .log_target = hook_log_target,
+        .set_log_level = hook_set_log_level,
+        .set_log_target = hook_set_log_target,
         .name_acquired = hook_name_acquired,
         .disconnected = hook_disconnected,
 };

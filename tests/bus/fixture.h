@@ -38,7 +38,7 @@ typedef struct Fixture {
         const char *state;
         bool user_bus;
         uint64_t journal_dropped;
-        size_t n_listeners;
+        size_t n_listeners, n_pauses;
         int reload_error;
         const char *reload_reason; /* NULL: none given */
 
@@ -48,6 +48,7 @@ typedef struct Fixture {
         uint64_t reset, forgotten;
         char hand[512];  /* the last call by hand, as words */
         int hand_result; /* what it is answered */
+        char log_level[16];
 
         /* What the client heard. */
         sd_bus_message *signals[FIXTURE_SIGNALS_MAX];

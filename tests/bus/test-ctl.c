@@ -13,80 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "private-bus.h"
-
-#define ARGS_MAX 8
-
-typedef struct Stage {
-        PrivateBus bus;
-        Fixture f;
-        char address[160], socket[96], option[112];
-} Stage;
-
-static void turn(void *userdata) {
-        Stage *s = userdata;
-
-        ck_assert_int_ge(sd_event_run(s->f.event, 5000), 0);
-}
-
-/* A private bus and, unless told otherwise, an observer on it. Returns false when there is no dbus-daemon. */
-static bool stage_init(Stage *s, bool serve) {
-        *s = (Stage){};
-        if (!private_bus_init(&s->bus))
-                return false;
-        fixture_init(&s->f, 4096);
-        if (serve)
-                private_bus_serve(&s->bus, &s->f);
-        (void) snprintf(s->address, sizeof(s->address), "DBUS_SYSTEM_BUS_ADDRESS=%s", s->bus.address);
-        (void) snprintf(s->socket, sizeof(s->socket), "%s/varta.sock", s->bus.dir);
-        (void) snprintf(s->option, sizeof(s->option), "--socket=%s", s->socket);
-        return true;
-}
-
-static void stage_done(Stage *s) {
-        (void) unlink(s->socket);
-        fixture_done(&s->f);
-        private_bus_done(&s->bus);
-}
-
-static void ctl(Stage *s, const char *const *args, Outcome *ret) {
-        const char *environment[] = { s->address, "LC_ALL=C.UTF-8", "TZ=UTC", "SYSTEMD_COLORS", NULL };
-        const char *all[ARGS_MAX + 3] = { VARTA_CTL, s->option };
-
-        for (size_t i = 0; i < ARGS_MAX && args[i]; i++)
-                all[i + 2] = args[i];
-        run_program(all, NULL, environment, turn, s, ret);
-}
-
-typedef struct CtlCase {
-        const char *title;
-        const char *args[ARGS_MAX];
-        int code;
-        const char *out; /* must be in it; "": it is empty; NULL: anything */
-        const char *err;
-} CtlCase;
-
-static void run_cases(Stage *s, const CtlCase *cases, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                const CtlCase *c = &cases[i];
-                static Outcome o;
-
-                ctl(s, c->args, &o);
-                ck_assert_msg(o.code == c->code, "%s: exit code %d\n%s%s", c->title, o.code, o.out, o.err);
-                ck_assert_msg(!c->out || (c->out[0] ? strstr(o.out, c->out) != NULL : !o.out[0]),
-                              "%s: output:\n%s", c->title, o.out);
-                ck_assert_msg(!c->err || (c->err[0] ? strstr(o.err, c->err) != NULL : !o.err[0]),
-                              "%s: error:\n%s", c->title, o.err);
-        }
-}
-
-/* Three workers, one of them with a second process, and somebody without a unit. */
-static void make_fleet(Stage *s) {
-        fixture_beat(&s->f, 1002, VLP_STATUS_OK);
-        fixture_beat(&s->f, 1003, VLP_STATUS_OK);
-        fixture_beat(&s->f, 1013, VLP_STATUS_OK);
-        fixture_beat(&s->f, 5000, VLP_STATUS_OK);
-}
+#include "ctl-stage.h"
 
 static const CtlCase healthy_cases[] = {
         { "the card", { "status" }, 0, "● varta - heartbeat observer 0.1.0\n", "" },
@@ -100,14 +27,25 @@ static const CtlCase healthy_cases[] = {
         { "recoveries", { "status" }, 0, "   Recoveries: 7 recovered, 8 no-beat\n", "" },
         { "refusals", { "status" }, 0, "  Passed over: 3 mode-warn\n", "" },
         { "as JSON", { "status", "--json=short" }, 0, "{\"state\":\"running\",\"version\":\"0.1.0\"", "" },
-        { "health as JSON", { "status", "-j" }, 0, "\"health\":\"healthy\",\"notable_units\":[]", "" },
+        { "health as JSON",
+          { "status", "-j" },
+          0,
+          "\"health\":\"healthy\",\"latest_recoveries\":[],\"notable_units\":[]",
+          "" },
         { "counters as JSON", { "status", "-j" }, 0, "\"DecodeErrors\":{\"BadMagic\":0,", "" },
         { "pretty JSON", { "status", "--json=pretty" }, 0, "  \"agents_tracked\": 4,\n", "" },
         { "one unit", { "status", "worker@3.service" }, 0, "● worker@3.service\n", "" },
         { "its processes with it",
           { "status", "worker@3.service" },
           0,
-          "● pid 1013 - worker@3.service\n",
+          "    Processes: 1003, alive, status ok, last beat",
+          "" },
+        { "and its policy", { "status", "worker@3.service" }, 0, "       Policy: Mode=enforce\n", "" },
+        { "both as JSON",
+          { "status", "-j", "worker@2" },
+          0,
+          "\"backoff_until_usec\":null,\"policy\":{\"Mode\":{\"value\":\"enforce\",\"source\":\"/etc/varta/"
+          "varta.conf:7\"},\"OnGaveUp\":{\"value\":\"\",\"source\":null}},\"events\":[]}],\"agents\":[{",
           "" },
         { "a unit without its suffix", { "status", "worker@3" }, 0, "● worker@3.service\n", "" },
         { "units by a glob", { "status", "worker@*" }, 0, "● worker@2.service\n", "" },
@@ -138,25 +76,26 @@ static const CtlCase healthy_cases[] = {
 };
 
 START_TEST(test_healthy) {
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
-        make_fleet(&s);
-        run_cases(&s, healthy_cases, ELEMENTSOF(healthy_cases));
-        run_cases(&s, &(const CtlCase){ "no legend", { "list", "--no-legend" }, 0, "alive", "" }, 1);
-        stage_done(&s);
+        ctl_stage_fleet(&s);
+        ctl_stage_cases(&s, healthy_cases, ELEMENTSOF(healthy_cases));
+        ctl_stage_cases(&s, &(const CtlCase){ "no legend", { "list", "--no-legend" }, 0, "alive", "" }, 1);
+        ctl_stage_done(&s);
 }
 END_TEST
 
+static const CtlCase degraded_cases[] = {
+        { "degraded", { "status" }, 4, "● worker@3.service: 2 agents, 1 degraded, mode warn\n", "" },
+        { "as JSON", { "status", "-j" }, 4, "\"health\":\"degraded\"", "" },
+        { "another unit is well", { "status", "worker@2.service" }, 0, NULL, "" },
+        { "this one is not", { "status", "worker@3.service" }, 4, NULL, "" },
+        { "nor is the process", { "status", "1013" }, 4, "degraded, payload 42\n", "" },
+};
+
 START_TEST(test_not_healthy) {
-        static const CtlCase degraded[] = {
-                { "degraded", { "status" }, 4, "● worker@3.service: 2 agents, 1 degraded, mode warn\n", "" },
-                { "as JSON", { "status", "-j" }, 4, "\"health\":\"degraded\"", "" },
-                { "another unit is well", { "status", "worker@2.service" }, 0, NULL, "" },
-                { "this one is not", { "status", "worker@3.service" }, 4, NULL, "" },
-                { "nor is the process", { "status", "1013" }, 4, "degraded, payload 42\n", "" },
-        };
         static const CtlCase stalled[] = {
                 { "stalled", { "status" }, 3, "● worker@2.service: 1 of 1 stalled, mode warn\n", "" },
                 { "agents without a unit have a line of their own",
@@ -181,15 +120,15 @@ START_TEST(test_not_healthy) {
                   "● worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
                   "" },
         };
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
-        make_fleet(&s);
+        ctl_stage_fleet(&s);
         fixture_beat(&s.f, 1013, VLP_STATUS_DEGRADED);
-        run_cases(&s, degraded, ELEMENTSOF(degraded));
+        ctl_stage_cases(&s, degraded_cases, ELEMENTSOF(degraded_cases));
         fixture_pass(&s.f, 6 * NSEC_PER_SEC);
-        run_cases(&s, stalled, ELEMENTSOF(stalled));
+        ctl_stage_cases(&s, stalled, ELEMENTSOF(stalled));
 
         for (uint32_t pid = 1002; pid <= 1013; pid++)
                 if (pid <= 1003 || pid == 1013)
@@ -198,14 +137,17 @@ START_TEST(test_not_healthy) {
                                          0);
         ck_assert_int_eq(observer_forget_agent(s.f.observer, fixture_agent(&s.f, 5000), s.f.now), 0);
         fixture_beat(&s.f, 1001, VLP_STATUS_OK);
-        run_cases(&s, backoff, ELEMENTSOF(backoff));
+        ctl_stage_cases(&s, backoff, ELEMENTSOF(backoff));
 
         s.f.state = BUS_STATE_DEGRADED_CONFIG;
-        run_cases(&s,
-                  &(const CtlCase){
-                                  "a broken configuration", { "status" }, 4, "State: degraded-config", "" },
-                  1);
-        stage_done(&s);
+        ctl_stage_cases(&s,
+                        &(const CtlCase){ "a broken configuration",
+                                          { "status" },
+                                          4,
+                                          "State: degraded-config",
+                                          "" },
+                        1);
+        ctl_stage_done(&s);
 }
 END_TEST
 
@@ -219,16 +161,16 @@ START_TEST(test_refusals_and_losses) {
                   "         Lost: 5 datagrams dropped by the kernel, 3 journal records\n",
                   "" },
         };
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
         observer_listener_dropped(s.f.observer, 0, 5, s.f.now);
         s.f.journal_dropped = 3;
-        run_cases(&s, cases, ELEMENTSOF(cases));
-        stage_done(&s);
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_done(&s);
 }
 END_TEST
 
@@ -239,17 +181,19 @@ START_TEST(test_absent) {
                 { "list", { "list" }, 5, "", "nothing listens" },
                 { "units", { "units" }, 5, "", "nothing listens" },
                 { "monitor", { "monitor" }, 5, "", "nothing listens" },
+                { "history", { "history" }, 5, "", "nothing listens" },
+                { "show", { "show", "a.service" }, 5, "", "nothing listens" },
                 { "reload", { "reload" }, 5, "", "nothing listens" },
                 { "forget", { "forget", "1" }, 5, "", "nothing listens" },
                 { "forget by pid", { "forget", "pid:2" }, 5, "", "nothing listens" },
         };
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, false))
+        if (!ctl_stage_init(&s, false))
                 return;
-        run_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
         ck_assert(!private_bus_started_observer(&s.bus));
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
@@ -278,19 +222,22 @@ START_TEST(test_idle) {
                   "" },
                 { "list as JSON", { "list", "--json=short" }, 0, "[]\n", "" },
                 { "units as JSON", { "units", "--json=short" }, 0, "[]\n", "" },
+                { "history as JSON", { "history", "--json=short" }, 0, "[]\n", "" },
+                { "history", { "history" }, 0, "The observer is idle", "" },
+                { "nobody knows the policy", { "show", "a.service" }, 5, "", "No observer is on the bus" },
                 { "reload", { "reload" }, 0, "The observer is idle", "" },
                 { "forget", { "forget", "1" }, 5, "", "No observer is on the bus" },
         };
-        Stage s;
+        CtlStage s;
         int fd;
 
-        if (!stage_init(&s, false))
+        if (!ctl_stage_init(&s, false))
                 return;
         fd = bind_socket(s.socket);
-        run_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
         ck_assert(!private_bus_started_observer(&s.bus));
         (void) close(fd);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
@@ -299,28 +246,28 @@ START_TEST(test_not_permitted) {
                 "/usr/bin/setpriv", "--reuid=65534", "--clear-groups", VARTA_CTL, NULL, "status", NULL
         };
         static Outcome o;
-        Stage s;
+        CtlStage s;
         int fd;
 
         if (geteuid() != 0 || access(args[0], X_OK) < 0) {
                 (void) printf("skipped: being another user takes root and setpriv (package util-linux)\n");
                 return;
         }
-        if (!stage_init(&s, false))
+        if (!ctl_stage_init(&s, false))
                 return;
         fd = bind_socket(s.socket);
         ck_assert_int_eq(chmod(s.socket, 0600), 0);
         args[4] = s.option;
-        run_program(args, NULL, (const char *[]){ s.address, NULL }, turn, &s, &o);
+        run_program(args, NULL, (const char *[]){ s.address, NULL }, ctl_stage_turn, &s, &o);
         ck_assert_msg(o.code == 5 && !o.out[0] && strstr(o.err, "member of its group"), "%d %s%s", o.code,
                       o.out, o.err);
         (void) close(fd);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
 /* What reaches the observer, and how its refusals are told. */
-static void check_by_hand(Stage *s) {
+static void check_by_hand(CtlStage *s) {
         const struct {
                 CtlCase c;
                 int result;
@@ -355,7 +302,7 @@ static void check_by_hand(Stage *s) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 s->f.hand[0] = '\0';
                 s->f.hand_result = rows[i].result;
-                run_cases(s, &rows[i].c, 1);
+                ctl_stage_cases(s, &rows[i].c, 1);
                 ck_assert_str_eq(s->f.hand, rows[i].asked);
         }
 }
@@ -369,38 +316,38 @@ START_TEST(test_changing) {
                 { "again", { "forget", id }, 1, "", "There is no agent" },
                 { "a pid that is no agent", { "forget", "pid:4242" }, 1, "", "Pid 4242 is no agent" },
         };
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
-        make_fleet(&s);
+        ctl_stage_fleet(&s);
         (void) snprintf(id, sizeof(id), "%llu", (unsigned long long) fixture_agent(&s.f, 1002));
-        run_cases(&s, good, ELEMENTSOF(good));
+        ctl_stage_cases(&s, good, ELEMENTSOF(good));
         ck_assert_uint_eq(s.f.reloads, 1);
         ck_assert_uint_eq(observer_tracked(s.f.observer), 2);
         check_by_hand(&s);
 
         s.f.reload_error = -EINVAL;
         s.f.reload_reason = "/etc/varta/varta.conf:3: Capacity=-1: not within 1 to 1048576";
-        run_cases(&s,
-                  &(const CtlCase){ "a refused reload",
-                                    { "reload" },
-                                    1,
-                                    "",
-                                    "/etc/varta/varta.conf:3: Capacity=-1" },
-                  1);
-        stage_done(&s);
+        ctl_stage_cases(&s,
+                        &(const CtlCase){ "a refused reload",
+                                          { "reload" },
+                                          1,
+                                          "",
+                                          "/etc/varta/varta.conf:3: Capacity=-1" },
+                        1);
+        ctl_stage_done(&s);
 }
 END_TEST
 
 /* Reads from a pipe until the text is there; the loop turns meanwhile. */
-static void read_until(Stage *s, int fd, char *buf, size_t size, const char *wanted) {
+static void read_until(CtlStage *s, int fd, char *buf, size_t size, const char *wanted) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         size_t used = strlen(buf);
 
         for (unsigned i = 0; !strstr(buf, wanted); i++) {
                 ck_assert_msg(i < 10000, "\"%s\" does not come: %s", wanted, buf);
-                turn(s);
+                ctl_stage_turn(s);
                 if (poll(&p, 1, 0) > 0) {
                         ssize_t n = read(fd, buf + used, size - used - 1);
 
@@ -415,10 +362,10 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         const char *args[] = { VARTA_CTL, "monitor", mode, NULL };
         char out[8192] = "", err[1024] = "";
         int out_fd, err_fd;
-        Stage s;
+        CtlStage s;
         pid_t pid;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
         pid = start_program(args, (const char *[]){ s.address, "TZ=UTC", NULL }, &out_fd, &err_fd);
         read_until(&s, err_fd, err, sizeof(err), "press Ctrl-C");
@@ -442,9 +389,9 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         /* It ends when nobody reads any more. */
         (void) close(out_fd);
         bus_signal_gave_up(s.f.server, "worker@2.service", 5, 10 * NSEC_PER_MINUTE);
-        ck_assert_int_eq(wait_program(pid, turn, &s), 0);
+        ck_assert_int_eq(wait_program(pid, ctl_stage_turn, &s), 0);
         (void) close(err_fd);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 
 START_TEST(test_monitor_text) {
@@ -476,26 +423,26 @@ END_TEST
 START_TEST(test_many) {
         static Outcome o;
         size_t rows = 0;
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
         for (uint32_t n = 0; n < 2500; n++)
                 fixture_beat(&s.f, 10000 + n, VLP_STATUS_OK);
-        ctl(&s, (const char *[]){ "list", "--no-legend", NULL }, &o);
+        ctl_stage_run(&s, (const char *[]){ "list", "--no-legend", NULL }, &o);
         ck_assert_int_eq(o.code, 0);
         for (const char *p = o.out; (p = strchr(p, '\n')); p++)
                 rows++;
         ck_assert_uint_ge(rows, 600); /* as much of it as was kept */
-        ctl(&s, (const char *[]){ "list", "-j", NULL }, &o);
+        ctl_stage_run(&s, (const char *[]){ "list", "-j", NULL }, &o);
         ck_assert_int_eq(o.code, 0);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
 START_TEST(test_terminal) {
         const char *args[] = { VARTA_CTL, "list", NULL };
-        Stage s;
+        CtlStage s;
         const char *paged[] = { s.address, "LC_ALL=C.UTF-8", "SYSTEMD_PAGER=/bin/sed s/^/paged:/",
                                 "NO_COLOR=1", NULL };
         const char *narrow[] = { s.address,    "LC_ALL=C.UTF-8", "SYSTEMD_PAGER=cat",
@@ -503,38 +450,38 @@ START_TEST(test_terminal) {
         const char *coloured[] = { s.address, "LC_ALL=C", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=1", NULL };
         static Outcome o;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
-        make_fleet(&s);
+        ctl_stage_fleet(&s);
         fixture_beat(&s.f, 5001, VLP_STATUS_CRITICAL);
 
-        run_in_terminal(args, paged, 80, turn, &s, &o);
+        run_in_terminal(args, paged, 80, ctl_stage_turn, &s, &o);
         ck_assert_msg(o.code == 0 && strstr(o.out, "paged:5 agents listed."), "%s", o.out);
 
-        run_in_terminal(args, narrow, 20, turn, &s, &o);
+        run_in_terminal(args, narrow, 20, ctl_stage_turn, &s, &o);
         ck_assert_int_eq(o.code, 0);
         for (const char *line = o.out; *line && strncmp(line, "5 agents", 8) != 0;
              line += strcspn(line, "\n") + 1)
                 ck_assert_msg(strcspn(line, "\n") <= 20 + 2 * 2, "too wide: %s", line);
 
-        run_in_terminal(args, coloured, 80, turn, &s, &o);
+        run_in_terminal(args, coloured, 80, ctl_stage_turn, &s, &o);
         ck_assert_msg(strstr(o.out, "\033[0;1;31mcritical\033[0m"), "%s", o.out);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
 START_TEST(test_silent_observer) {
         const char *args[] = { VARTA_CTL, "status", NULL };
         static Outcome o;
-        Stage s;
+        CtlStage s;
 
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
         /* Nobody turns the observer's loop. */
         run_program(args, NULL, (const char *[]){ s.address, NULL }, NULL, NULL, &o);
         ck_assert_msg(o.code == 5 && !o.out[0] && strstr(o.err, "does not answer"), "%d %s%s", o.code, o.out,
                       o.err);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 
@@ -542,14 +489,14 @@ START_TEST(test_host) {
         const char *args[] = { VARTA_CTL, "-H", "elsewhere", "status", NULL };
         char path[256], script[512], ssh[128];
         static Outcome o;
-        Stage s;
+        CtlStage s;
         FILE *f;
 
         if (access("/usr/bin/systemd-stdio-bridge", X_OK) < 0) {
                 (void) printf("skipped: /usr/bin/systemd-stdio-bridge is missing (package systemd)\n");
                 return;
         }
-        if (!stage_init(&s, true))
+        if (!ctl_stage_init(&s, true))
                 return;
 
         /* An ssh that goes nowhere. */
@@ -563,16 +510,16 @@ START_TEST(test_host) {
         ck_assert_int_eq(chmod(ssh, 0755), 0);
         (void) snprintf(path, sizeof(path), "PATH=%s:/usr/bin:/bin", s.bus.dir);
 
-        run_program(args, NULL, (const char *[]){ path, NULL }, turn, &s, &o);
+        run_program(args, NULL, (const char *[]){ path, NULL }, ctl_stage_turn, &s, &o);
         ck_assert_msg(o.code == 0 && strstr(o.out, "State: running\n"), "%d %s%s", o.code, o.out, o.err);
 
         bus_server_detach(s.f.server);
         s.f.bus = sd_bus_flush_close_unref(s.f.bus);
-        run_program(args, NULL, (const char *[]){ path, NULL }, turn, &s, &o);
+        run_program(args, NULL, (const char *[]){ path, NULL }, ctl_stage_turn, &s, &o);
         ck_assert_msg(o.code == 5 && strstr(o.err, "on the bus of elsewhere"), "%d %s%s", o.code, o.out,
                       o.err);
         (void) unlink(ssh);
-        stage_done(&s);
+        ctl_stage_done(&s);
 }
 END_TEST
 

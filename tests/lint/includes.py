@@ -35,7 +35,8 @@ MAY_INCLUDE = {
     "recovery": ["util", "config", "core/types"],
     "bus": ["util", "core"],
     "daemon": ["util", "vlp", "config", "metrics", "core", "ingress", "recovery", "bus"],
-    "ctl": ["util", "vlp", "config", "metrics", "client", "bus/bus-names"],
+    # message-ids is a list of names, as bus-names is: what the daemon writes into the journal, history finds there.
+    "ctl": ["util", "vlp", "config", "metrics", "client", "bus/bus-names", "daemon/message-ids"],
     "exporter": ["util", "metrics", "bus/bus-names"],
 }
 

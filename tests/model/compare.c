@@ -222,6 +222,8 @@ static void compare_unit(Drive *d, const char *name) {
         }
         DIFFER(d, name, info.agents, model_unit_agents(d->model, number, false));
         DIFFER(d, name, info.stalled, model_unit_agents(d->model, number, true));
+        DIFFER(d, name, info.degraded, model_status_agents(d->model, (int) number, VLP_STATUS_DEGRADED));
+        DIFFER(d, name, info.critical, model_status_agents(d->model, (int) number, VLP_STATUS_CRITICAL));
         DIFFER(d, name, info.beats, u->beats);
         DIFFER(d, name, info.rules.threshold, u->rules.threshold);
         DIFFER(d, name, info.rules.forget, u->rules.forget);
@@ -240,6 +242,10 @@ static void compare_overflow(Drive *d) {
         }
         DIFFER(d, "overflow agents", info.agents, agents);
         DIFFER(d, "overflow stalled", info.stalled, model_unit_agents(d->model, overflow, true));
+        DIFFER(d, "overflow degraded", info.degraded,
+               model_status_agents(d->model, (int) overflow, VLP_STATUS_DEGRADED));
+        DIFFER(d, "overflow critical", info.critical,
+               model_status_agents(d->model, (int) overflow, VLP_STATUS_CRITICAL));
         DIFFER(d, "overflow beats", info.beats, d->model->units[overflow].beats);
 }
 
@@ -302,6 +308,10 @@ void compare_all(Drive *d, bool thoroughly) {
         compare_fds(d);
         DIFFER(d, "AgentsTracked", observer_tracked(d->real), model_tracked(d->model));
         DIFFER(d, "AgentsStalled", observer_stalled(d->real), model_stalled(d->model));
+        DIFFER(d, "AgentsDegraded", observer_degraded(d->real),
+               model_status_agents(d->model, -1, VLP_STATUS_DEGRADED));
+        DIFFER(d, "AgentsCritical", observer_critical(d->real),
+               model_status_agents(d->model, -1, VLP_STATUS_CRITICAL));
         DIFFER(d, "overloaded", observer_overloaded(d->real), d->model->overloaded);
         DIFFER(d, "stalls are queued", observer_has_stalls(d->real), d->model->n_queue > 0);
         if (!d->failed)

@@ -134,6 +134,15 @@ unsigned model_unit_agents(const Model *m, unsigned unit, bool stalled_only) {
         return n;
 }
 
+unsigned model_status_agents(const Model *m, int unit, VlpStatus status) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < m->settings.capacity; i++)
+                n += m->agents[i].used && m->agents[i].status == status &&
+                     (unit < 0 || m->agents[i].unit == (unsigned) unit);
+        return n;
+}
+
 void model_info(const Model *m, const ModelAgent *a, AgentInfo *ret) {
         *ret = (AgentInfo){
                 .id = a->id,

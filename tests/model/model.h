@@ -130,6 +130,8 @@ uint32_t model_stalled(const Model *m);
 void model_info(const Model *m, const ModelAgent *a, AgentInfo *ret);
 ModelAgent *model_find_id(Model *m, uint64_t id);
 unsigned model_unit_agents(const Model *m, unsigned unit, bool stalled_only);
+/* Of all units when `unit` is negative. */
+unsigned model_status_agents(const Model *m, int unit, VlpStatus status);
 
 /* Between the model's own files. */
 nsec_t model_clock(Model *m, nsec_t now);

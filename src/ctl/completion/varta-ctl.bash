@@ -21,10 +21,11 @@ __varta_ctl_pids() {
 
 _varta_ctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='status list units monitor forget pause resume recover reload verify cat-config beat decode'
+        local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
-                     -q --quiet --stdin'
-        local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload'
+                     -q --quiet --stdin --stalled -r --reverse --journal'
+        local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload
+                      -u --unit --state --sort -n --lines -d --delay --udp --key-file --master-key-file'
         local -a __varta_ctl_where=()
         local word verb='' values=''
         local -i i
@@ -39,13 +40,28 @@ _varta_ctl() {
         case $prev in
         --json) values='short pretty off' ;;
         --status) values='ok degraded critical' ;;
+        --state)
+                case " ${COMP_WORDS[*]} " in
+                *' list '*) values='alive stalled' ;;
+                *) values='ok stalled recovering backoff paused gave-up' ;;
+                esac
+                ;;
+        --sort)
+                case " ${COMP_WORDS[*]} " in
+                *' top '*) values='unit state agents stalled beats restarts' ;;
+                *' list '*) values='id pid unit state status last-beat beats payload origin' ;;
+                *) values='unit mode state agents stalled restarts last-outcome backoff' ;;
+                esac
+                ;;
+        -u | --unit) values=$(__varta_ctl_ask units) ;;
+        -n | --lines) values='all' ;;
         -H | --host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") && return ;;
         -M | --machine)
                 values=$(machinectl --no-legend --no-pager list 2>/dev/null | while read -r name _; do echo "$name"; done)
                 ;;
-        --socket) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
+        --socket | --key-file | --master-key-file) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         --root) mapfile -t COMPREPLY < <(compgen -A directory -- "$cur") && return ;;
-        --payload | --for | --reason) return ;;
+        --payload | --for | --reason | --udp | -d | --delay) return ;;
         esac
         if [[ -n $values ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -66,7 +82,9 @@ _varta_ctl() {
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         __varta_ctl_where+=("$word=${COMP_WORDS[i + 1]}") && i+=1
                         ;;
-                --json | --root | --for | --reason | --status | --payload)
+                -u | -n | -d) i+=1 ;;
+                --json | --root | --for | --reason | --status | --payload | --unit | --state | --sort | --lines | --delay | \
+                        --udp | --key-file | --master-key-file)
                         [[ ${COMP_WORDS[i + 1]} == = ]] && i+=1
                         i+=1
                         ;;
@@ -79,7 +97,7 @@ _varta_ctl() {
         '') values=$verbs ;;
         status) values="$(__varta_ctl_ask units) $(__varta_ctl_pids)" ;;
         forget) values=$(__varta_ctl_ask list) ;;
-        pause | recover) values=$(__varta_ctl_ask units) ;;
+        list | units | show | history | top | pause | recover) values=$(__varta_ctl_ask units) ;;
         resume) values="brake $(__varta_ctl_ask units)" ;;
         verify) mapfile -t COMPREPLY < <(compgen -A file -- "$cur") && return ;;
         esac

@@ -45,6 +45,7 @@ static const struct {
         { FAKE_HELD, "never", 3, 0 },
         { FAKE_DENIED, NULL, 4, TRUTH_DENIED },
         { FAKE_NO_SUCH_UNIT, NULL, 3, TRUTH_GONE },
+        { FAKE_NO_POLKIT, NULL, 2, TRUTH_DENIED },
         { FAKE_CONFLICT, NULL, 3, TRUTH_CANCELED },
         { FAKE_BROKEN, NULL, 3, TRUTH_FAILED },
         { FAKE_DEAF, NULL, 4, TRUTH_LOST },
@@ -161,7 +162,7 @@ static void interfere(Play *p, Lane *l) {
         if (chance(&l->rng, 65))
                 lane_hand(p, l);
         else if (p->trouble == TROUBLE_NONE)
-                p->trouble = 1 + roll(&l->rng, p->kinds_of_trouble);
+                p->trouble = 1 + roll(&l->rng, _TROUBLE_MAX - 1);
 }
 
 static void on_read(void *userdata, FakeUnit *u) {
@@ -182,6 +183,7 @@ static void on_asked(void *userdata, FakeUnit *u) {
         l->how = FAKE_DONE;
         if (l->fix == u) {
                 u->state = ACTIVE_STATE_INACTIVE;
+                u->found = true;
                 do
                         draw_job(p, l, u);
                 while (u->next >= FAKE_LEAVE || u->next == FAKE_DEAF || u->next == FAKE_SILENT_DONE);
@@ -225,6 +227,10 @@ static void on_heard(void *userdata, FakeUnit *u) {
                 return;
         }
         lane_follow(p, l);
+        if (!u->found && u->state == ACTIVE_STATE_ACTIVE && l->hand == HAND_IDLE) {
+                l->hand = HAND_FOUND;
+                lane_cue_in(p, l, CUE_AFTER, S, NSEC_PER_MINUTE);
+        }
         if (u->unanswered) {
                 l->heard_late = chance(&l->rng, 50);
                 lane_cue_in(p, l, CUE_NO_REPLY, NO_REPLY, NO_REPLY);

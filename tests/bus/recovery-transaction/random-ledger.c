@@ -63,6 +63,8 @@ static unsigned truth_now(const Play *p, const Lane *l) {
                 truth |= TRUTH_GONE;
         if (u->stopped_by_hand || u->state != ACTIVE_STATE_ACTIVE)
                 truth |= TRUTH_DOWN;
+        if (!l->fix->found)
+                truth |= TRUTH_GONE;
         if (l->fix->state == ACTIVE_STATE_FAILED)
                 truth |= TRUTH_FAILED; /* of an earlier time: who does not hear of its own job may take it for that */
         if (u->state == ACTIVE_STATE_FAILED || u->state == ACTIVE_STATE_ACTIVATING)
@@ -128,6 +130,14 @@ static void climb(Play *p, Lane *l, const RecoveryRecord *r) {
         l->restarts[l->n_restarts++ % CONFIG_RESTART_LIMIT_MAX] = r->when;
 }
 
+/* A oneshot may have mended the unit without anybody having to begin anew. */
+static bool is_well(const Lane *l) {
+        for (size_t i = 0; i < AGENTS_MAX; i++)
+                if (l->agents[i] && l->agents[i]->info.id != 0 && l->agents[i]->info.stalled)
+                        return false;
+        return true;
+}
+
 static void check_truth(Play *p, Lane *l, const RecoveryRecord *r) {
         unsigned needed = outcome_truths[r->outcome];
         bool late = r->when - l->started >= l->limit;
@@ -136,7 +146,8 @@ static void check_truth(Play *p, Lane *l, const RecoveryRecord *r) {
                 l->truth |= TRUTH_LOST;
         if (r->outcome == OUTCOME_TIMEOUT && late)
                 return;
-        if (r->outcome == OUTCOME_NO_BEAT && l->policy.action.verb == UNIT_ACTION_START)
+        if (l->policy.action.verb == UNIT_ACTION_START &&
+            (r->outcome == OUTCOME_NO_BEAT || (r->outcome == OUTCOME_RECOVERED && is_well(l))))
                 return;
         ck_assert_msg(l->truth & needed, "%s: \"%s\" is not true (of %#x only %#x is): %s", r->unit,
                       r->reason, needed, l->truth, r->sentence);

@@ -9,8 +9,13 @@
  */
 
 #include <check.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "random.h"
 
@@ -36,6 +41,34 @@ static void policy_of(void *userdata, const char *unit, UnitPolicy *ret) {
         *ret = l ? l->policy : world_policy();
 }
 
+/* When a process began, as the observer was told: nobody has its pid now who had not then. */
+static int read_text(void *userdata, const char *path, char *buf, size_t size) {
+        Play *p = userdata;
+        char name[16] = "";
+        uint32_t pid;
+
+        if (sscanf(path, "/proc/%u/%15s", &pid, name) == 2 && strcmp(name, "stat") == 0)
+                for (size_t i = 0; i < WORLD_AGENTS; i++) {
+                        const AgentInfo *a = &p->s.w.agents[i].info;
+
+                        if (a->id != 0 && a->pid == pid)
+                                return snprintf(buf, size,
+                                                "1 (x) S 1 2 3 0 -1 4194560 105 0 0 0 0 0 0 0 20 0 1 0 "
+                                                "%" PRIu64 " 0\n",
+                                                a->generation);
+                }
+        return p->read_text(&p->s.w, path, buf, size);
+}
+
+static void set_hooks(Play *p) {
+        RecoveryHooks *hooks = &p->s.w.recovery->hooks;
+
+        p->read_text = hooks->read_text;
+        hooks->policy = policy_of;
+        hooks->record = ledger_record;
+        hooks->read_text = read_text;
+}
+
 /* ---- Trouble ---------------------------------------------------------------------------------------------- */
 
 static void bus_dies(Play *p) {
@@ -58,6 +91,30 @@ static void connection_ends(Play *p) {
         turn_in(p, TURN_BUS_BACK, 0, chance(&p->rng, 20) ? 5 * NSEC_PER_MINUTE : 20 * S);
 }
 
+static void observer_dies(Play *p) {
+        Stage *s = &p->s;
+
+        world_kill(&s->w);
+        if (s->bus) {
+                (void) sd_bus_detach_event(s->bus);
+                sd_bus_close(s->bus);
+                s->bus = sd_bus_unref(s->bus);
+        }
+        turn_in(p, TURN_OBSERVER_BACK, 0, chance(&p->rng, 20) ? 5 * NSEC_PER_MINUTE : 20 * S);
+}
+
+static void observer_returns(Play *p) {
+        Stage *s = &p->s;
+
+        world_revive(&s->w, &p->settings);
+        set_hooks(p);
+        ledger_observer_is_new(p);
+        for (size_t i = 0; i < LANES; i++)
+                lane_observer_is_new(p, &p->lanes[i]);
+        if (s->private_bus.pid != 0)
+                stage_connect(s);
+}
+
 static void make_trouble(Play *p) {
         Trouble trouble = p->trouble;
 
@@ -76,6 +133,9 @@ static void make_trouble(Play *p) {
                 break;
         case TROUBLE_SYSTEMD:
                 fake_leave(&p->s.f);
+                break;
+        case TROUBLE_OBSERVER:
+                observer_dies(p);
                 break;
         default:
                 break;
@@ -153,7 +213,7 @@ static void take_turn(Play *p, Turn turn) {
         p->turns[turn] = NSEC_INFINITY;
         switch (turn) {
         case TURN_TROUBLE:
-                p->trouble = 1 + roll(&p->rng, p->kinds_of_trouble);
+                p->trouble = 1 + roll(&p->rng, _TROUBLE_MAX - 1);
                 turn_in(p, TURN_TROUBLE, 10 * S, 8 * NSEC_PER_MINUTE);
                 break;
         case TURN_OPERATOR:
@@ -166,6 +226,9 @@ static void take_turn(Play *p, Turn turn) {
                 break;
         case TURN_SYSTEMD_BACK:
                 systemd_returns(p);
+                break;
+        case TURN_OBSERVER_BACK:
+                observer_returns(p);
                 break;
         default:
                 break;
@@ -267,15 +330,19 @@ static void pass(Play *p, nsec_t span) {
 
 void play_init(Play *p, uint64_t seed, bool trace) {
         *p = (Play){ .rng = seed, .trace = trace, .settings = world_settings() };
-        p->kinds_of_trouble = TROUBLE_SYSTEMD;
         p->settings.storm_limit = (Rate){ STORM_COUNT, STORM_SPAN };
         p->settings.max_deferral = 20 * S;
         for (Turn t = 0; t < _TURN_MAX; t++)
                 p->turns[t] = NSEC_INFINITY;
+        (void) snprintf(p->directory, sizeof(p->directory), "/tmp/varta-test-random-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(p->directory));
+        p->directory_fd = open(p->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_ge(p->directory_fd, 0);
+        p->settings.state_fd = p->directory_fd;
         stage_init(&p->s);
-        ck_assert_int_eq(recovery_reconfigure(p->s.w.recovery, &p->settings), 0);
-        p->s.w.recovery->hooks.policy = policy_of;
-        p->s.w.recovery->hooks.record = ledger_record;
+        stage_disconnect(&p->s);
+        world_kill(&p->s.w);
+        observer_returns(p);
         p->s.f.director = &play_director;
         p->s.f.director_userdata = p;
         p->mail = fake_unit(&p->s.f, "varta-mail.service", 1);
@@ -286,8 +353,14 @@ void play_init(Play *p, uint64_t seed, bool trace) {
         turn_in(p, TURN_OPERATOR, S, 2 * NSEC_PER_MINUTE);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
 void play_done(Play *p) {
         stage_done(&p->s);
+        (void) close(p->directory_fd);
+        ck_assert_int_eq(nftw(p->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void play_run(Play *p, uint64_t finished) {
@@ -324,9 +397,10 @@ static void calm(Play *p) {
 }
 
 void play_end(Play *p) {
-        Recovery *r = p->s.w.recovery;
+        Recovery *r;
 
         calm(p);
+        r = p->s.w.recovery;
         ck_assert_uint_eq(recovery_in_flight(r), 0);
         ck_assert_uint_eq(recovery_gave_up(r), 0);
         ck_assert_uint_ge(p->mail->calls + p->helpers_failed, p->gave_ups);

@@ -13,6 +13,9 @@
 
 #define S NSEC_PER_SEC
 
+/* In which the kernel tells when a process began. */
+#define TICK (10 * NSEC_PER_MSEC)
+
 Lane *play_lane(Play *p, const char *unit) {
         for (size_t i = 0; i < LANES; i++)
                 if (strcmp(p->lanes[i].unit->name, unit) == 0)
@@ -66,7 +69,7 @@ static void bury(Play *p, Lane *l) {
 static void processes_end(Play *p, Lane *l) {
         bool later = !p->calm && chance(&l->rng, 30);
 
-        l->up = false;
+        l->up = l->beats = false;
         l->cues[CUE_BEAT] = l->cues[CUE_STALL] = l->cues[CUE_RESUME] = NSEC_INFINITY;
         if (l->kind == KIND_OPERATORS)
                 return;
@@ -128,6 +131,7 @@ static WorldAgent *appear(Play *p, Lane *l) {
         WorldAgent *a = world_agent(&p->s.w, l->unit->name, l->invocation);
 
         a->info.threshold = l->policy.stall_threshold;
+        a->info.generation = play_now(p) / TICK;
         if (l->kind != KIND_ATTESTED)
                 memset(a->info.invocation, 0, INVOCATION_ID_SIZE);
         if (l->kind == KIND_OPERATORS) {
@@ -141,6 +145,7 @@ static WorldAgent *appear(Play *p, Lane *l) {
 static void beat(Play *p, Lane *l) {
         unsigned n = 1 + roll(&l->rng, AGENTS_MAX);
 
+        l->beats = true;
         if ((l->truth & TRUTH_RESTARTED) || l->policy.action.verb == UNIT_ACTION_START)
                 l->truth |= TRUTH_BEAT;
         for (size_t i = 0; i < n && p->s.w.recovery; i++) {
@@ -204,6 +209,7 @@ void lane_stall(Play *p, Lane *l) {
                 }
         if (!any)
                 never_beat(p, l);
+        l->beats = l->beats && !all;
         if (p->calm)
                 return;
         lane_cue_in(p, l, CUE_STALL, S, 5 * NSEC_PER_MINUTE);
@@ -367,6 +373,10 @@ static void after(Play *p, Lane *l) {
         case HAND_AGAIN:
                 lane_begin(p, l);
                 break;
+        case HAND_FOUND:
+                u->found = true;
+                fake_changed(&p->s.f, u);
+                break;
         case HAND_FROZEN:
                 u->frozen = false;
                 fake_changed(&p->s.f, u);
@@ -457,23 +467,13 @@ void lane_end(Play *p, Lane *l) {
 }
 
 void lane_observer_is_new(Play *p, Lane *l) {
-        bool beats = false;
-
-        for (size_t i = 0; i < AGENTS_MAX; i++) {
-                beats = beats || (lives(l->agents[i]) && !l->agents[i]->info.stalled);
-                if (lives(l->agents[i]))
-                        l->agents[i]->info.id = 0;
-                if (lives(l->dying[i]))
-                        l->dying[i]->info.id = 0;
+        for (size_t i = 0; i < AGENTS_MAX; i++)
                 l->agents[i] = l->dying[i] = NULL;
-        }
-        if (lives(l->survivor))
-                l->survivor->info.id = 0;
         l->survivor = NULL;
         l->cues[CUE_EXIT] = NSEC_INFINITY;
         if (!l->up)
                 return;
-        if (beats)
+        if (l->beats)
                 lane_cue_in(p, l, CUE_BEAT, 0, S);
         else if (l->cues[CUE_BEAT] == NSEC_INFINITY)
                 lane_cue_in(p, l, CUE_STALL, 5 * S, 30 * S); /* as one that never beat */

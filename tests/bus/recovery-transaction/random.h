@@ -67,6 +67,7 @@ typedef enum Hand {
         HAND_START,    /* it is down, and will be started */
         HAND_JOB,      /* another job of somebody's */
         HAND_AGAIN,    /* systemd itself starts it again (Restart=) */
+        HAND_FOUND,    /* its file is gone, or masked, and will be back */
         HAND_FROZEN,
 } Hand;
 
@@ -107,6 +108,7 @@ typedef struct Lane {
         bool job_is_ours;
         bool heard_late;    /* the request without a reply is dealt with all the same */
         bool up;            /* it has processes */
+        bool beats;         /* who beat before the observer died would beat to the next one */
         uint8_t invocation; /* theirs */
         Hand hand;
 
@@ -151,10 +153,12 @@ typedef struct Play {
         FakeUnit *mail; /* OnGaveUp= of everybody */
         nsec_t turns[_TURN_MAX];
         Trouble trouble; /* to be made as soon as nobody is in the middle of anything */
-        unsigned kinds_of_trouble;
-        bool calm;  /* nothing goes wrong any more */
-        bool trace; /* every record is printed */
+        bool calm;       /* nothing goes wrong any more */
+        bool trace;      /* every record is printed */
         RecoverySettings settings;
+        char directory[64]; /* of its durable state */
+        int directory_fd;
+        int (*read_text)(void *userdata, const char *path, char *buf, size_t size); /* of the world */
 
         /* The ledger. */
         RecoveryCounters counters, total; /* of this observer; of all of them */
@@ -180,7 +184,7 @@ static inline nsec_t play_now(const Play *p) {
 void lane_init(Play *p, unsigned number, uint64_t seed);
 /* What is to happen does. */
 void lane_cue(Play *p, Lane *l, Cue cue);
-/* The observer is another one: it knows nobody as yet. */
+/* The observer died, and everybody it knew with it: it knows nobody as yet. */
 void lane_observer_is_new(Play *p, Lane *l);
 /* Nothing goes wrong any more, and what is wrong is put right. */
 void lane_calm(Play *p, Lane *l);

@@ -261,6 +261,41 @@ START_TEST(test_show_round_trip) {
 }
 END_TEST
 
+/* All keys of a unit at once are what asking for them one by one gives. */
+START_TEST(test_values_at_once) {
+        static const char text[] = "[Observer]\nStallThresholdSec=3s\n[Unit *]\nMode=enforce\n"
+                                   "[Unit a.service]\nAction=start:varta-x@%i.service\n";
+        static const char *const units[] = { "a.service", "b.service", "" };
+        ConfigValue values[CONFIG_UNIT_KEYS_MAX];
+        _cleanup_loaded_ Loaded l = {};
+
+        LOAD(&l, text);
+        for (size_t u = 0; u < ELEMENTSOF(units); u++) {
+                size_t n = config_unit_values(l.config, units[u], values, ELEMENTSOF(values)), keys = 0;
+
+                for (size_t i = 0; config_key_at(i); i++) {
+                        const char *name = config_key_name(config_key_at(i));
+                        const ConfigProvenance *p;
+                        char origin[128];
+
+                        if (config_key_section(config_key_at(i)) != CONFIG_UNIT)
+                                continue;
+                        ck_assert_uint_lt(keys, n);
+                        p = &values[keys].provenance;
+                        ck_assert_str_eq(config_key_name(values[keys].key), name);
+                        ck_assert_str_eq(values[keys].text, value_of(&l, CONFIG_UNIT, name, units[u]));
+                        (void) snprintf(origin, sizeof(origin), "%s:%u [%s]", p->file ?: "", p->line,
+                                        p->section ?: "");
+                        ck_assert_str_eq(p->file ? origin : "default",
+                                         origin_of(&l, CONFIG_UNIT, name, units[u]));
+                        keys++;
+                }
+                ck_assert_uint_eq(keys, n);
+                ck_assert_uint_eq(config_unit_values(l.config, units[u], values, 2), 2);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("config-policy");
         TCase *tcase = tcase_create("all");
@@ -274,6 +309,7 @@ int main(void) {
         tcase_add_test(tcase, test_enforce_on_protected);
         tcase_add_test(tcase, test_enforce_on_protected_falls_to_warn);
         tcase_add_test(tcase, test_expand);
+        tcase_add_test(tcase, test_values_at_once);
         tcase_add_test(tcase, test_show_round_trip);
         suite_add_tcase(suite, tcase);
 

@@ -83,7 +83,7 @@ START_TEST(test_widths) {
                 table_add(t, COLOUR_NONE, "a-long-worker@1.service");
                 table_add(t, COLOUR_RED, "stalled");
                 capture_begin();
-                ck_assert_int_eq(table_print(t, cases[i].legend, cases[i].columns), 0);
+                ck_assert_int_eq(table_print(t, stdout, cases[i].legend, cases[i].columns), 0);
                 text = capture_end();
                 ck_assert_msg(strcmp(text, cases[i].text) == 0, "%s:\n%s", cases[i].title, text);
         }
@@ -99,7 +99,7 @@ START_TEST(test_legend) {
         table_add(t, COLOUR_NONE, "a");
         table_add(t, COLOUR_NONE, "ok");
         capture_begin();
-        ck_assert_int_eq(table_print(t, true, 0), 0);
+        ck_assert_int_eq(table_print(t, stdout, true, 0), 0);
         ck_assert_str_eq(capture_end(), " ID UNIT STATE\n123 a    ok\n");
 }
 END_TEST

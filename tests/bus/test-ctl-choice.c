@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* varta-ctl: what is chosen and in which order it comes; history and policies. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl-stage.h"
+
+/* What is chosen, and in which order: the rows, by pid or by name, as they come. */
+static const CtlCase choice_cases[] = {
+        { "agents of a unit", { "list", "worker@2" }, 0, "\n\n1 agent listed.\n", "" },
+        { "of two", { "list", "worker@2", "worker@3.service" }, 0, "\n\n3 agents listed.\n", "" },
+        { "by option", { "list", "-u", "worker@3", "--unit=worker@2" }, 0, "\n\n3 agents listed.\n", "" },
+        { "of none", { "list", "nobody" }, 0, "0 agents listed.\n", "" },
+        { "by state", { "list", "--state=alive" }, 0, "\n\n4 agents listed.\n", "" },
+        { "by another state", { "list", "--state=stalled" }, 0, "0 agents listed.\n", "" },
+        { "by either", { "list", "--state=stalled,alive" }, 0, "\n\n4 agents listed.\n", "" },
+        { "stalled ones", { "list", "--stalled", "--json=short" }, 0, "[]\n", "" },
+        { "by status", { "list", "--status=ok", "worker@2" }, 0, "\n\n1 agent listed.\n", "" },
+        { "by another status", { "list", "--status=critical,degraded" }, 0, "0 agents listed.\n", "" },
+        { "by pid, backwards",
+          { "list", "--no-legend", "--sort=pid", "-r" },
+          0,
+          "5000 -                alive",
+          "" },
+        { "units by name", { "units", "worker@3" }, 0, "\n\n1 unit listed.\n", "" },
+        { "units by a glob", { "units", "worker@[12]*" }, 0, "\n\n1 unit listed.\n", "" },
+        { "units by state", { "units", "--state=ok" }, 0, "\n\n2 units listed.\n", "" },
+        { "units by another state", { "units", "--state=gave-up,paused", "-j" }, 0, "[]\n", "" },
+        { "stalled units", { "units", "--stalled" }, 0, "0 units listed.\n", "" },
+        { "units by agents",
+          { "units", "--no-legend", "--sort=agents", "--reverse" },
+          0,
+          "worker@3.service warn ok 2 0 0 - -\nworker@2.service",
+          "" },
+        { "history", { "history" }, 0, "00:00:00 refused       Why.\n", "" },
+        { "history of a unit",
+          { "history", "a.service", "--json=short" },
+          0,
+          "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":\"a.service\",\"pid\":null,"
+          "\"reason\":\"backoff\",\"attempt\":null,\"sentence\":\"Why.\"}]\n",
+          "" },
+        { "the oldest first",
+          { "history", "--json=short" },
+          0,
+          "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":null",
+          "" },
+        { "the newest first",
+          { "history", "-rj" },
+          0,
+          "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":\"a.service\"",
+          "" },
+        { "only the last",
+          { "history", "-n1", "-j" },
+          0,
+          "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":\"a.service\"",
+          "" },
+        { "none", { "history", "-n", "0", "--json=short" }, 0, "[]\n", "" },
+        { "history of nobody", { "history", "nobody" }, 0, "Nothing was decided about that.\n", "" },
+        { "the policy", { "show", "worker@2" }, 0, "Mode     enforce /etc/varta/varta.conf:7\n", "" },
+        { "of which unit", { "show", "worker@2" }, 0, "worker@2.service\nKEY      VALUE   SET BY\n", "" },
+        { "what is not set", { "show", "worker@2" }, 0, "OnGaveUp -       default\n", "" },
+        { "without legend", { "show", "--no-legend", "worker@2" }, 0, "Mode     enforce", "" },
+        { "as JSON",
+          { "show", "--json=short", "a", "b.socket" },
+          0,
+          "[{\"unit\":\"a.service\",\"policy\":{\"Mode\":{\"value\":\"enforce\",\"source\":\"/etc/varta/"
+          "varta.conf:7\"},\"OnGaveUp\":{\"value\":\"\",\"source\":null}}},{\"unit\":\"b.socket\",",
+          "" },
+};
+
+START_TEST(test_choice) {
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        ctl_stage_fleet(&s);
+        ctl_stage_cases(&s, choice_cases, ELEMENTSOF(choice_cases));
+        ctl_stage_done(&s);
+}
+END_TEST
+
+START_TEST(test_pauses) {
+        static const CtlCase cases[] = {
+                { "pauses", { "status" }, 0, "       Paused: everything, until resumed (move)\n", "" },
+                { "one that ends", { "status" }, 0, "             : worker@*.service, ends ", "" },
+                { "as JSON",
+                  { "status", "-j" },
+                  0,
+                  "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},"
+                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null}],",
+                  "" },
+        };
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.f.n_pauses = 2;
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_done(&s);
+}
+END_TEST
+
+int main(void) {
+        const NamedTest tests[] = {
+                { "what is listed, and in which order; history and policies", test_choice },
+                { "what is paused is on the card", test_pauses },
+        };
+
+        return tests_main("bus-ctl-choice", tests, ELEMENTSOF(tests));
+}

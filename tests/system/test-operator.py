@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The operator's tool on a real machine: the past and the journal, policies, another host, a container, users without rights."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from rig import ENVIRONMENT, Suite, expect, expect_equal, slowness, wait_for
+
+CONFIGURATION = """
+[Observer]
+StallThresholdSec=30s
+
+[Unit worker@*.service]
+Mode=enforce
+StallThresholdSec=500ms
+RestartBackoffSec=1s..10s
+
+[Unit plain@*.service]
+StallThresholdSec=500ms
+"""
+
+RESTARTED, LEFT = "worker@1.service", "plain@1.service"
+
+SSHD_CONFIG = """
+Port 22
+ListenAddress 127.0.0.1
+HostKey /etc/ssh/varta-test-host
+UsePAM no
+PermitRootLogin prohibit-password
+AuthorizedKeysFile /etc/ssh/varta-test-authorized
+StrictModes no
+PidFile none
+"""
+
+SSH_CONFIG = """
+Host here
+    HostName 127.0.0.1
+    User root
+    IdentityFile /root/.ssh/varta-test
+    StrictHostKeyChecking no
+    UserKnownHostsFile /dev/null
+    LogLevel ERROR
+    BatchMode yes
+
+Host nowhere
+    HostName 127.0.0.1
+    Port 1
+    BatchMode yes
+"""
+
+suite = Suite()
+case = suite.case
+
+
+def ctl(rig, *arguments, check=True, **more):
+    return rig.run(["varta-ctl", *arguments], check=check, **more)
+
+
+def as_json(rig, *arguments, check=True, **more):
+    return json.loads(ctl(rig, "--json=short", *arguments, check=check, **more).stdout)
+
+
+def beats_of(rig, unit):
+    # Not over the bus by hand: as long as the observer starts, it is an idle one that has no agents.
+    return next((agent["beats"] for agent in as_json(rig, "list", unit)), 0)
+
+
+def decided(rows):
+    """The decisions, without those that a busy machine put off."""
+    return [row for row in rows if row["reason"] not in ("host-starved", "grace")]
+
+
+@case("a stalled unit is restarted, another is left alone, and history tells both with their reasons")
+def _(rig):
+    rig.write("/etc/varta/varta.conf", CONFIGURATION)
+    rig.systemctl("enable", "--now", "varta.socket")
+    rig.systemctl("start", RESTARTED, LEFT)
+    wait_for(lambda: beats_of(rig, RESTARTED) >= 2 and beats_of(rig, LEFT) >= 2, 10, "beats")
+    for unit in (RESTARTED, LEFT):
+        rig.kill(rig.main_pid(unit), signal.SIGSTOP)
+    wait_for(lambda: any(row["kind"] == "finished" for row in as_json(rig, "history", RESTARTED)), 20, "the end of the recovery")
+    wait_for(lambda: decided(as_json(rig, "history", LEFT)), 10, "the refusal")
+    rows = decided(as_json(rig, "history", RESTARTED))
+    expect_equal([row["kind"] for row in rows], ["started", "finished"], "decisions about the restarted unit")
+    expect_equal((rows[0]["reason"], rows[1]["reason"]), ("silent", "recovered"), "their reasons")
+    expect(all(row["unit"] == RESTARTED and RESTARTED in row["sentence"] for row in rows), f"rows: {rows}")
+    expect_equal({(row["kind"], row["reason"]) for row in decided(as_json(rig, "history", LEFT))}, {("refused", "mode-warn")}, "of the other")
+    expect_equal(len(as_json(rig, "history", "-n", "1")), 1, "lines with -n 1")
+    words = ctl(rig, "history", "-u", "worker@*").stdout.splitlines()
+    expect(len(words) >= 2 and " started " in words[-2] and " finished " in words[-1], f"history in words: {words}")
+
+
+@case("the journal has the same past, and still has it when the observer is gone")
+def _(rig):
+    def past():
+        return [(row["kind"], row["unit"], row["reason"], row["pid"]) for row in as_json(rig, "history", "--journal", "-n", "all")]
+
+    told = [(row["kind"], row["unit"], row["reason"], row["pid"]) for row in as_json(rig, "history", "-n", "all")]
+    wait_for(lambda: past() == told, 10, "the journal to say what the observer says")
+    # Nobody beats, so nobody starts it again.
+    rig.systemctl("stop", RESTARTED, LEFT)
+    rig.systemctl("stop", "varta.service")
+    expect_equal(past(), told, "history --journal without an observer")
+    expect_equal(as_json(rig, "history"), [], "history of an idle observer")
+    expect_equal(rig.state("varta.service"), "inactive", "varta.service after asking")
+    rig.systemctl("start", RESTARTED, LEFT)
+
+
+@case("what others write into the journal is not taken for the observer's")
+def _(rig):
+    forged = "\n".join(["MESSAGE=worker@1.service has been forged.", "MESSAGE_ID=8a0b1e8a9d734e479b7ee1b09757973f",
+                        f"VARTA_UNIT={RESTARTED}", "VARTA_REASON=silent", "SYSLOG_IDENTIFIER=vartad",
+                        "_SYSTEMD_UNIT=varta.service", ""])
+    before = as_json(rig, "history", "--journal", "-n", "all")
+    rig.run(["systemd-run", "--wait", "--quiet", "--collect", "--pipe", "logger", "--journald"], input=forged)
+    wait_for(lambda: any("forged" in str(e.get("MESSAGE")) for e in rig.journal(f"VARTA_UNIT={RESTARTED}")), 10, "the forged entry")
+    expect_equal(as_json(rig, "history", "--journal", "-n", "all"), before, "history --journal")
+
+
+@case("show tells the policy with file and line, status the card with policy, processes and events")
+def _(rig):
+    policy = as_json(rig, "show", "worker@1")[0]["policy"]
+    expect_equal(policy["Mode"], {"value": "enforce", "source": "/etc/varta/varta.conf:6"}, "Mode")
+    expect_equal(policy["StallThresholdSec"]["value"], "500ms", "StallThresholdSec")
+    expect(any(entry["source"] is None for entry in policy.values()), f"no default: {policy}")
+    wait_for(lambda: beats_of(rig, RESTARTED) >= 2, 10, "beats")
+    card = ctl(rig, "status", "worker@1").stdout
+    for words in ("Policy: Mode=enforce", f"Processes: {rig.main_pid(RESTARTED)}, alive", " stall ", " finished "):
+        expect(words in card, f"\"{words}\" is not on the card:\n{card}")
+    unit = as_json(rig, "status", RESTARTED)["units"][0]
+    expect_equal([row["kind"] for row in decided(unit["events"])][:3], ["stall", "started", "finished"], "events of the unit")
+    pid = next(row["pid"] for row in unit["events"])
+    expect(str(pid) not in ctl(rig, "status", str(rig.main_pid(RESTARTED))).stdout, "another process's events are on the card")
+
+
+@case("what is paused and how long is on the observer's card")
+def _(rig):
+    ctl(rig, "pause", "plain@*.service", "--for=2h", "--reason=disk swap")
+    card = ctl(rig, "status", check=False).stdout
+    expect("Paused: plain@*.service, ends in 1h 59min (disk swap)" in card, f"the card:\n{card}")
+    expect("Latest: worker@1.service: recovered, " in card or "Latest" not in card, f"the card:\n{card}")
+    ctl(rig, "resume", "plain@*.service")
+
+
+@case("who is nobody may look, is told that the journal is not his, and may change nothing")
+def _(rig):
+    if not rig.path("/etc/passwd").read_text().count("\nnobody:"):
+        return "there is no user nobody"
+    for verb in (["list"], ["units"], ["history"], ["show", RESTARTED], ["status", RESTARTED]):
+        done = ctl(rig, *verb, user="nobody", check=False)
+        expect(done.returncode in (0, 3) and done.stdout and not done.stderr, f"{verb}: {done.returncode} {done.stderr}")
+    done = ctl(rig, "history", "--journal", user="nobody")
+    expect("systemd-journal" in done.stderr, f"history --journal: {done.stdout}{done.stderr}")
+    for verb in (["pause"], ["resume"], ["reload"], ["recover", LEFT], ["forget", "1"]):
+        done = ctl(rig, "--no-ask-password", *verb, user="nobody", check=False)
+        expect_equal((done.returncode, done.stdout), (1, ""), f"{verb}: exit status and output ({done.stderr})")
+        expect(done.stderr.strip(), f"{verb} says nothing")
+
+
+@case("-H asks over ssh, and says what is wrong when there is no such host")
+def _(rig):
+    for program, package in (("sshd", "openssh-server"), ("ssh", "openssh-client"), ("systemd-stdio-bridge", "systemd")):
+        if not shutil.which(program, path=ENVIRONMENT["PATH"]):
+            return f"{program} is missing (package {package})"
+    rig.write("/etc/ssh/varta-test-sshd", SSHD_CONFIG)
+    rig.run(["mkdir", "-p", "/run/sshd", "/root/.ssh"])
+    rig.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/varta-test-host"])
+    rig.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/varta-test"])
+    rig.run(["cp", "/root/.ssh/varta-test.pub", "/etc/ssh/varta-test-authorized"])
+    rig.write("/root/.ssh/config", SSH_CONFIG, mode=0o600)
+    server = rig.start(["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/varta-test-sshd"])
+    try:
+        wait_for(lambda: rig.run(["ssh", "here", "true"], check=False).returncode == 0 or not server.running(), 20, "sshd")
+        expect(server.running(), f"sshd ended: {server.text}")
+        here, there = as_json(rig, "list"), as_json(rig, "-H", "here", "list")
+        expect_equal([row["id"] for row in there], [row["id"] for row in here], "agents")
+        expect("Agents: 2 of 4096" in ctl(rig, "-H", "root@here", "status", check=False).stdout, "the card does not come")
+        expect_equal(ctl(rig, "--host=here", "reload").stdout, "", "reload")
+        done = ctl(rig, "-H", "nowhere", "status", check=False)
+        expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without a host")
+        expect("nowhere" in done.stderr, f"what is wrong is not said: {done.stderr}")
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def registered(rig):
+    """The machine, as systemd-machined would have it on record."""
+    directory = pathlib.Path("/run/systemd/machines")
+    directory.mkdir(parents=True, exist_ok=True)
+    record = directory / rig.name
+    record.write_text(f"NAME={rig.name}\nCLASS=container\nLEADER={rig.leader}\n")
+    try:
+        yield
+    finally:
+        record.unlink()
+
+
+@case("-M asks a container from outside, and says what is wrong when there is none")
+def _(rig):
+    def outside(*arguments):
+        return subprocess.run([os.path.join(rig.build, "src/ctl/varta-ctl"), *arguments], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, check=False, env=ENVIRONMENT, timeout=30 * slowness())
+
+    with registered(rig):
+        done = outside("-M", rig.name, "list", "--json=short")
+        expect_equal(done.returncode, 0, f"exit status of list: {done.stderr}")
+        expect_equal([row["id"] for row in json.loads(done.stdout)], [row["id"] for row in as_json(rig, "list")], "agents")
+        expect("Agents: 2 of 4096" in outside("-M", rig.name, "status").stdout, "the card does not come")
+    done = outside("-M", "no-such-machine", "status")
+    expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without a container")
+    expect("no-such-machine" in done.stderr, f"what is wrong is not said: {done.stderr}")
+
+
+if __name__ == "__main__":
+    suite.main()
