@@ -292,6 +292,18 @@ static void forget_exited(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) 
                 }
 }
 
+/* The unit itself beats when anybody of it does. What was taken over from an observer before this one is of a process:
+ * that one has to beat, or one of another invocation. */
+static bool ends_own_stall(const Recovery *r, const RecoveryUnit *u, const AgentInfo *agent) {
+        const RecoveryStall *s = registry_stall_at(&r->registry, u->own_stall);
+
+        if (!s)
+                return false;
+        return s->agent.pid == 0 ||
+               (s->agent.pid == agent->pid && s->agent.generation == agent->generation) ||
+               memcmp(s->agent.invocation, agent->invocation, INVOCATION_ID_SIZE) != 0;
+}
+
 static void on_beat(Recovery *r, const Event *event) {
         RecoveryUnit *u;
         RecoveryStall *s;
@@ -307,7 +319,7 @@ static void on_beat(Recovery *r, const Event *event) {
                 return;
         if (event->flags & (BEAT_APPEARED | BEAT_RESUMED)) {
                 action_beat(r, u, &event->agent);
-                if (u->own_stall != REGISTRY_NONE)
+                if (ends_own_stall(r, u, &event->agent))
                         stall_ended(r, &r->registry.stalls[u->own_stall], REFUSAL_RESUMED);
                 forget_exited(r, u, &event->agent);
                 agents_changed(r, u);

@@ -80,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Metrics *m;
 
         CHECK(text && metrics_new(&m) == 0);
-        memcpy(text, data, size);
+        if (size > 0) /* there may be no data at all to point at */
+                memcpy(text, data, size);
         text[size] = 0;
         while (rest)
                 put_line(m, strsep(&rest, "\n"));
