@@ -269,6 +269,7 @@ const BusHooks manager_bus_hooks = {
         .set_log_level = serve_set_log_level,
         .set_log_target = serve_set_log_target,
         .name_acquired = manager_name_acquired,
+        .stuck = manager_clients_stuck,
         .disconnected = manager_clients_lost,
 };
 

@@ -82,6 +82,7 @@ static nsec_t climb(Recovery *r, RecoveryUnit *u, const Action *a, const UnitPol
                 break;
         case OUTCOME_JOB_CANCELED:
         case OUTCOME_JOB_FAILED:
+        case OUTCOME_TIMEOUT:
                 ladder_hold(&u->ladder, now, policy->restart_backoff.min);
                 break;
         default:
@@ -139,6 +140,18 @@ static RecoveryStall *action_stall(Recovery *r, const RecoveryUnit *u, const Act
         return u->own_stall == REGISTRY_NONE ? NULL : &r->registry.stalls[u->own_stall];
 }
 
+/* What stalled before the restart, and nobody knew of which invocation it was, was of the one before. */
+static void settle_invocations(Recovery *r, const RecoveryUnit *u, const Action *a) {
+        const StallList *const lists[] = { &u->due, &u->resting };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (RecoveryStall *s = registry_first(&r->registry, lists[i]); s;
+                     s = registry_next(&r->registry, s))
+                        if (stall_is_of_invocation(s) && !invocation_is_set(s->agent.invocation) &&
+                            s->since <= a->seen)
+                                memcpy(s->agent.invocation, a->before, INVOCATION_ID_SIZE);
+}
+
 static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text) {
         RecoveryUnit *u = action_unit(r, a);
         UnitPolicy policy;
@@ -150,6 +163,8 @@ static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const
         wait = climb(r, u, a, &policy, outcome);
         again = again_after(r, outcome, wait, &at);
         u->last_outcome = outcome;
+        if (a->restarted)
+                settle_invocations(r, u, a);
 
         s = action_stall(r, u, a);
         if (s) {
@@ -184,18 +199,31 @@ static nsec_t proof_time(const UnitPolicy *policy) {
         return MAX(grace, policy->first_beat);
 }
 
+/* Whether a process of the invocation that runs now has beaten already. One that survived an older invocation may beat,
+ * too: that proves nothing. Where nobody knows the invocation of who beat, it must not have been before the start. */
+static bool is_proven(const Recovery *r, const Action *a, const UnitFacts *facts) {
+        nsec_t started = facts->inactive_exit * NSEC_PER_USEC;
+
+        if (memcmp(a->beaten, a->after, INVOCATION_ID_SIZE) == 0)
+                return true;
+        return a->nameless_beat > 0 && started > 0 &&
+               nsec_sub(recovery_now(r), a->nameless_beat) <= nsec_sub(recovery_monotonic(r), started);
+}
+
 /* `facts`: the reading that shows a new invocation; NULL where none is called for (Action=start:). */
 static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         UnitPolicy policy;
 
         if (facts && memcmp(a->after, facts->invocation, INVOCATION_ID_SIZE) != 0) {
                 memcpy(a->after, facts->invocation, INVOCATION_ID_SIZE);
-                if (!a->restarted)
+                if (!a->restarted) {
                         u->restarts++;
+                        a->seen = recovery_now(r);
+                }
                 a->restarted = true;
                 a->accepted = true; /* whatever became of the reply */
         }
-        if (a->proven) {
+        if (facts ? is_proven(r, a, facts) : a->proven) {
                 action_finish(r, a, OUTCOME_RECOVERED, "");
                 return;
         }
@@ -212,11 +240,12 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
 }
 
 /* The time for the proof is over. Nobody need be new where a oneshot mended the unit: who is not stalled by now has beaten
- * since, as that time is no shorter than the threshold. */
+ * since, as that time is no shorter than the threshold. An observer that inherited the action cannot say so: it has never
+ * seen whom it was for, and may know only those that were well all the time. */
 static RecoveryOutcome proof_failed(Recovery *r, const RecoveryUnit *u, const Action *a) {
         RecoveryAgents agents = {};
 
-        if (a->verb == UNIT_ACTION_START)
+        if (a->verb == UNIT_ACTION_START && a->proof_after == 0)
                 r->hooks.agents(r->userdata, u->name, &agents);
         return agents.tracked > 0 && agents.stalled == 0 ? OUTCOME_RECOVERED : OUTCOME_NO_BEAT;
 }
@@ -226,7 +255,10 @@ static void looked_proving(Recovery *r, RecoveryUnit *u, Action *a, const UnitFa
         RecoveryOutcome outcome = OUTCOME_NO_BEAT;
         TransactionStep step = TRANSACTION_WAIT;
 
-        if (a->verb != UNIT_ACTION_START && !facts->auto_restart)
+        /* What the oneshot made of the unit: another restart by hand has to be told from that. */
+        if (a->verb == UNIT_ACTION_START)
+                memcpy(a->after, facts->invocation, INVOCATION_ID_SIZE);
+        else if (!facts->auto_restart)
                 step = transaction_verdict(a->before, facts, JOB_HINT_DONE, false, &outcome);
         if (step == TRANSACTION_PROVE)
                 begin_proof(r, u, a, facts);
@@ -346,18 +378,31 @@ void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         a = action_of(r, u);
         if (!a || agent->origin < ORIGIN_OPERATOR_ATTESTED)
                 return;
-        if (a->verb == UNIT_ACTION_START)
+        if (a->verb == UNIT_ACTION_START) {
                 /* What the old invocation did before the oneshot was done proves nothing. */
                 a->proven = a->proven || is_of_another_invocation(a, agent) ||
                             (a->phase == ACTION_PROVING && is_news(a, agent));
-        else if (invocation_is_set(agent->invocation)) {
-                if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0)
-                        a->proven = true;
-        } else if (a->phase == ACTION_PROVING && is_news(a, agent))
-                /* Nobody knows whose invocation this is, but it began to beat after the restart was seen. */
-                a->proven = true;
-        if (a->proven && a->phase == ACTION_PROVING)
+                if (a->proven && a->phase == ACTION_PROVING)
+                        action_finish(r, a, OUTCOME_RECOVERED, "");
+                return;
+        }
+        if (!invocation_is_set(agent->invocation)) {
+                if (!is_news(a, agent))
+                        return;
+                a->nameless_beat = recovery_now(r); /* the restart may yet have to be seen */
+                if (a->phase == ACTION_PROVING)
+                        action_finish(r, a, OUTCOME_RECOVERED, "");
+                return;
+        }
+        if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) == 0)
+                return;
+        memcpy(a->beaten, agent->invocation, INVOCATION_ID_SIZE);
+        if (a->phase != ACTION_PROVING)
+                return;
+        if (memcmp(a->beaten, a->after, INVOCATION_ID_SIZE) == 0)
                 action_finish(r, a, OUTCOME_RECOVERED, "");
+        else
+                action_look(r, a); /* an old one, or one that was begun meanwhile */
 }
 
 /* ---- The call --------------------------------------------------------------------------------------------- */
@@ -489,6 +534,7 @@ void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolic
         assert(policy);
 
         a = action_describe(r, u, s, policy);
+        (void) action_target(&a, u->name, policy); /* for the words only */
         wait = climb(r, u, &a, policy, outcome);
         again = again_after(r, outcome, wait, &at);
         u->last_outcome = outcome;

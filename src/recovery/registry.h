@@ -122,6 +122,11 @@ RecoveryUnit *registry_unit_first(const Registry *g);
 RecoveryUnit *registry_unit_next(const Registry *g, const RecoveryUnit *u);
 RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s);
 
+/* Whether what stalled belongs to one invocation of its unit and ends with it. Others beat across invocations. */
+static inline bool stall_is_of_invocation(const RecoveryStall *s) {
+        return s->agent.id == 0 || s->agent.origin == ORIGIN_KERNEL_ATTESTED;
+}
+
 static inline uint32_t registry_unit_stalls(const RecoveryUnit *u) {
         return u->due.n + u->resting.n;
 }

@@ -196,6 +196,10 @@ static int hook_set_log_target(void *userdata, const char *target) {
         return strcmp(target, "console") == 0 ? 0 : -EINVAL;
 }
 
+static void hook_stuck(void *userdata) {
+        ((Fixture *) userdata)->stuck++;
+}
+
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
@@ -222,6 +226,7 @@ const BusHooks fixture_hooks = {
         .set_log_level = hook_set_log_level,
         .set_log_target = hook_set_log_target,
         .name_acquired = hook_name_acquired,
+        .stuck = hook_stuck,
         .disconnected = hook_disconnected,
 };
 

@@ -43,7 +43,7 @@ typedef struct Fixture {
         const char *reload_reason; /* NULL: none given */
 
         /* What hooks were told. */
-        unsigned reloads, disconnects, name_answers;
+        unsigned reloads, disconnects, stuck, name_answers;
         int name_error;
         uint64_t reset, forgotten;
         char hand[512];  /* the last call by hand, as words */
