@@ -7,10 +7,15 @@
 #include "bus/bus.h"
 
 /*
- * Changing calls whose caller is being looked up at the same time. Root asks one thing at a time; the rest of the
- * world is turned away after the look-up, and must not make us keep much of it.
+ * Changing calls whose caller is being looked up, or asked for by polkit, at the same time. Root asks one thing at a
+ * time; the rest of the world must not make us keep much of it.
  */
 #define BUS_ACCESS_MAX 16U
+
+/* Of these, how many may wait for polkit, which may wait for somebody to type a password: the other places are always
+ * soon free again, so that root finds one. And how many of one user. */
+#define BUS_CHECKS_MAX          8U
+#define BUS_CHECKS_PER_USER_MAX 2U
 
 /* Outgoing messages beyond which signals are not added: the bus has not read for that long. */
 #define BUS_QUEUE_MAX 1024U
@@ -21,8 +26,12 @@ typedef int (*AccessHandler)(BusServer *s, sd_bus_message *m, sd_bus_error *erro
 typedef struct AccessRequest {
         BusServer *server;
         sd_bus_message *message; /* NULL: free */
-        sd_bus_slot *slot;
+        sd_bus_slot *slot;       /* of the question that is out */
+        sd_bus_slot *gone;       /* tells when the caller leaves; NULL: nobody waits for him to type */
         AccessHandler handler;
+        bool checking;  /* by polkit */
+        uid_t uid;      /* of whom, then */
+        uint64_t check; /* by what name the check can be cancelled */
 } AccessRequest;
 
 typedef enum BusSlot {
@@ -30,6 +39,9 @@ typedef enum BusSlot {
         BUS_SLOT_COUNTERS,
         BUS_SLOT_AGENTS,
         BUS_SLOT_AGENT_NODES,
+        BUS_SLOT_LOG,
+        BUS_SLOT_LOG_CALLS,
+        BUS_SLOT_FILTER,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,
@@ -55,6 +67,17 @@ typedef struct BusMetrics {
         uint64_t columns[_BUS_COLUMN_MAX][BUS_METRICS_ROWS_MAX];
 } BusMetrics;
 
+/* bus-queue.c */
+typedef struct Queue {
+        sd_event_source *source; /* looks at the queue; off while it is empty */
+        bool armed;
+        bool gave_up;    /* the connection, and the next one is not up yet: signals count as suppressed */
+        uint64_t length; /* at the last look, as is: */
+        int unread;
+        usec_t stuck_since; /* 0: empty, or it moves */
+        usec_t interval, patience_signals, patience_close;
+} Queue;
+
 struct BusServer {
         sd_event *event;
         sd_bus *bus; /* NULL: not attached */
@@ -71,17 +94,20 @@ struct BusServer {
         bool announce_armed;
 
         uint64_t signals_suppressed;
+        Queue queue;
 
         AccessRequest access[BUS_ACCESS_MAX];
+        uint64_t checks; /* asked of polkit so far */
 
         AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
         BusMetrics metrics;
 };
 
-/* bus-observer.c, bus-agent.c: put their objects on s->bus. Return 0 or negative errno. */
+/* bus-observer.c, bus-agent.c, bus-log.c: put their objects on s->bus. Return 0 or negative errno. */
 int bus_observer_attach(BusServer *s);
 int bus_agent_attach(BusServer *s);
+int bus_log_attach(BusServer *s);
 
 /* bus-changes.c. Init returns 0 or negative errno. */
 int bus_changes_init(BusServer *s);
@@ -111,6 +137,15 @@ int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* bus-metrics.c */
 int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* bus-queue.c. Init and attach return 0 or negative errno. */
+int bus_queue_init(BusServer *s);
+void bus_queue_done(BusServer *s);
+int bus_queue_attach(BusServer *s);
+/* To be called after something was sent: looks after it until it is gone. */
+void bus_queue_watch(BusServer *s);
+/* Whether another signal may be added. */
+bool bus_queue_has_room(BusServer *s);
+
 /* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
  * or an error sent. Returns as a method handler does: positive when the answer comes later. */
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
@@ -118,7 +153,7 @@ void bus_access_done(BusServer *s);
 
 /* Whether a signal may be put on the bus now: there is a connection, it is up, and its queue has room (false in
  * *ret_room when only that is missing). */
-bool bus_server_can_send(const BusServer *s, bool *ret_room);
+bool bus_server_can_send(BusServer *s, bool *ret_room);
 
 /* The name of a unit, "" for none. Borrowed from the observer. */
 const char *bus_unit_name(const BusServer *s, uint16_t unit);

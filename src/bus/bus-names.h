@@ -12,6 +12,9 @@
 #define BUS_AGENT_PATH      BUS_PATH "/agent" /* below it one object per agent, named by the agent's id */
 #define BUS_AGENT_INTERFACE BUS_INTERFACE ".Agent"
 
+/* Whoever polkit lets do this may change things, as root may. */
+#define BUS_POLKIT_ACTION "org.varta.observer1.manage"
+
 /* Errors: each comes with a sentence that says what to do. */
 #define BUS_ERROR_PREFIX                BUS_INTERFACE ".Error."
 #define BUS_ERROR_NO_SUCH_AGENT         BUS_ERROR_PREFIX "NoSuchAgent"

@@ -42,6 +42,9 @@ int bus_server_new(sd_event *event, const Observer *observer, const BusHooks *ho
         int r = bus_changes_init(s);
         if (r < 0)
                 return r;
+        r = bus_queue_init(s);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(s);
         return 0;
@@ -53,6 +56,7 @@ BusServer *bus_server_free(BusServer *s) {
 
         bus_server_detach(s);
         bus_changes_done(s);
+        bus_queue_done(s);
         sd_event_unref(s->event);
         free(s);
         return NULL;
@@ -93,6 +97,14 @@ static int attach(BusServer *s) {
                 return r;
 
         r = bus_agent_attach(s);
+        if (r < 0)
+                return r;
+
+        r = bus_log_attach(s);
+        if (r < 0)
+                return r;
+
+        r = bus_queue_attach(s);
         if (r < 0)
                 return r;
 
@@ -143,16 +155,17 @@ bool bus_server_is_attached(const BusServer *s) {
         return s->bus;
 }
 
-bool bus_server_can_send(const BusServer *s, bool *ret_room) {
-        uint64_t queued;
-
+bool bus_server_can_send(BusServer *s, bool *ret_room) {
         assert(s);
         assert(ret_room);
 
-        if (!s->bus || sd_bus_is_ready(s->bus) <= 0)
+        if (!s->bus || sd_bus_is_ready(s->bus) <= 0) {
+                *ret_room = !s->queue.gave_up;
                 return false;
+        }
+        s->queue.gave_up = false;
 
-        *ret_room = sd_bus_get_n_queued_write(s->bus, &queued) >= 0 && queued < BUS_QUEUE_MAX;
+        *ret_room = bus_queue_has_room(s);
         return *ret_room;
 }
 

@@ -8,6 +8,8 @@
  */
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -51,6 +53,45 @@ static void report(const ConfigMessage *message, void *userdata) {
         json_object_array_add(v->messages, o);
 }
 
+/* As `systemctl enable` leaves it, for the machine or, with --root=, for what will be one. */
+static bool observer_is_enabled(const char *root) {
+        static const char *const places[] = { "/etc/systemd/system", "/run/systemd/system",
+                                              "/usr/lib/systemd/system" };
+        char pattern[PATH_MAX];
+        bool found = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(places) && !found; i++) {
+                glob_t g = {};
+                int n;
+
+                n = snprintf(pattern, sizeof(pattern), "%s%s/*.wants/varta.service", root ?: "", places[i]);
+                if (n < 0 || (size_t) n >= sizeof(pattern))
+                        continue;
+                found = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
+                globfree(&g);
+        }
+        return found;
+}
+
+/* The observer that the first beat starts cannot miss it. */
+static void check_first_beat(const Config *config, Verify *v) {
+        ConfigProvenance place = {};
+        ConfigMessage message;
+
+        if (!config_first_beat_at(config, 0, &place) || observer_is_enabled(v->options->root))
+                return;
+        message = (ConfigMessage){
+                .level = CONFIG_WARNING,
+                .file = place.file,
+                .line = place.line,
+                .section = place.section,
+                .key = "FirstBeatSec",
+                .message = "This needs varta.service to be enabled (`systemctl enable varta.service`): an "
+                           "observer that the first beat starts cannot miss it",
+        };
+        report(&message, v);
+}
+
 static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
         _cleanup_(config_freep) Config *config = NULL;
         int r;
@@ -74,6 +115,7 @@ static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
         if (r < 0)
                 return r;
 
+        check_first_beat(config, v);
         *ret_errors = config_n_errors(config);
         return 0;
 }

@@ -12,6 +12,7 @@
 #include "daemon/options.h"
 #include "ingress/identity.h"
 #include "ingress/listener-udp.h"
+#include "util/log.h"
 #include "util/macro.h"
 #include "varta-build.h"
 
@@ -53,18 +54,6 @@ static void help(void) {
                "     --log-level=LEVEL  emerg, alert, crit, err, warning, notice, info\n"
                "                        (default) or debug\n\n"
                "Without --listen the sockets come from varta.socket. See vartad(8).\n");
-}
-
-static const char *const level_names[] = {
-        [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
-        [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
-};
-
-static int parse_level(const char *text) {
-        for (size_t i = 0; i < ELEMENTSOF(level_names); i++)
-                if (strcmp(text, level_names[i]) == 0)
-                        return (int) i;
-        return -EINVAL;
 }
 
 /* The form only; whether it can be bound is found out when it is. */
@@ -146,7 +135,7 @@ static int parse_option(Options *o, int c, char *argv[]) {
                 o->config = optarg;
                 return 1;
         case ARG_LOG_LEVEL:
-                o->log_level = parse_level(optarg);
+                o->log_level = log_level_from_string(optarg);
                 if (o->log_level < 0) {
                         fprintf(stderr, "vartad: --log-level=%s: not a level; allowed: " LEVELS_ALLOWED "\n",
                                 optarg);

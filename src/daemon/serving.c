@@ -97,6 +97,10 @@ static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit 
                 ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
 }
 
+static const char *serve_ailing_unit(void *userdata, uint32_t *cursor) {
+        return recovery_ailing_unit(((Manager *) userdata)->recovery, cursor);
+}
+
 static const char *find_class(const Manager *m, const char *name) {
         const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
         ConfigProvenance p = {};
@@ -211,6 +215,38 @@ static usec_t serve_brake_until(void *userdata) {
         return until == 0 ? 0 : serve_to_monotonic(userdata, until);
 }
 
+static const char *serve_log_level(void *userdata) {
+        return log_level_to_string(log_get_max_level());
+}
+
+static const char *serve_log_target(void *userdata) {
+        return log_target_to_string(log_get_target());
+}
+
+/* Said before or after, so that it is said at all. */
+static int serve_set_log_level(void *userdata, const char *level) {
+        int l = log_level_from_string(level), old = log_get_max_level();
+
+        if (l < 0)
+                return l;
+        log_set_max_level(MAX(l, old));
+        log_info("Log level changed from %s to %s", log_level_to_string(old), log_level_to_string(l));
+        log_set_max_level(l);
+        manager_watch_log(userdata);
+        return 0;
+}
+
+static int serve_set_log_target(void *userdata, const char *target) {
+        LogTarget t = log_target_from_string(target);
+
+        if (t < 0)
+                return t;
+        log_info("Log target changes from %s to %s", log_target_to_string(log_get_target()),
+                 log_target_to_string(t));
+        manager_watch_log(userdata);
+        return log_set_target(t);
+}
+
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
@@ -221,6 +257,7 @@ const BusHooks manager_bus_hooks = {
         .recovery_outcome = serve_outcome,
         .recovery_refusal = serve_refusal,
         .unit = serve_unit,
+        .ailing_unit = serve_ailing_unit,
         .unit_class = serve_unit_class,
         .policy = serve_policy,
         .reload = serve_reload,
@@ -232,7 +269,12 @@ const BusHooks manager_bus_hooks = {
         .recover = serve_recover,
         .pause_at = serve_pause_at,
         .brake_until = serve_brake_until,
+        .log_level = serve_log_level,
+        .log_target = serve_log_target,
+        .set_log_level = serve_set_log_level,
+        .set_log_target = serve_set_log_target,
         .name_acquired = manager_name_acquired,
+        .stuck = manager_clients_stuck,
         .disconnected = manager_clients_lost,
 };
 

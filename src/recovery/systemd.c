@@ -210,8 +210,10 @@ static int read_unit_property(sd_bus_message *m, UnitProperty p, UnitFacts *fact
         switch (p) {
         case PROPERTY_LOAD_STATE:
                 r = sd_bus_message_read(m, "s", &s);
-                if (r >= 0)
+                if (r >= 0) {
                         facts->found = strcmp(s, "not-found") != 0;
+                        facts->loaded = strcmp(s, "loaded") == 0;
+                }
                 return r;
         case PROPERTY_ACTIVE_STATE:
                 r = sd_bus_message_read(m, "s", &s);

@@ -9,7 +9,8 @@
 
 /* One reading of a unit's properties. */
 typedef struct UnitFacts {
-        bool found; /* LoadState= is not "not-found" */
+        bool found;  /* LoadState= is not "not-found" */
+        bool loaded; /* LoadState= is "loaded": not masked either, and nothing wrong with it */
         bool refuse_manual_start, refuse_manual_stop;
         bool has_job;
         bool auto_restart;    /* SubState=: systemd itself will start it again (Restart=) */

@@ -38,7 +38,9 @@ static_assert(LINE_SIZE < PIPE_BUF, "a pipe takes a line whole");
 static struct {
         const char *identifier;
         int max_level;
-        int fd; /* of the journal, -1: standard error */
+        LogTarget target;
+        bool journal_is_usual; /* what AUTO stands for */
+        int fd;                /* of the journal; -1: it was never wanted */
         uint64_t dropped;
         size_t head, used; /* ring: records of a 32-bit length and so many bytes */
         uint8_t ring[RING_SIZE];
@@ -98,20 +100,92 @@ static int journal_connect(int fd) {
         return connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) < 0 ? negative_errno() : 0;
 }
 
-void log_open(const char *identifier) {
+static int journal_open(void) {
         _cleanup_close_ int fd = -1;
+        int r;
 
-        the_log.identifier = identifier;
-        if (!stderr_is_journal())
-                return;
+        if (the_log.fd >= 0)
+                return 0;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd >= 0 && journal_connect(fd) >= 0)
-                the_log.fd = TAKE_FD(fd);
+        if (fd < 0)
+                return negative_errno();
+        r = journal_connect(fd);
+        if (r < 0)
+                return r;
+        the_log.fd = TAKE_FD(fd);
+        return 0;
 }
+
+void log_open(const char *identifier) {
+        the_log.identifier = identifier;
+        the_log.target = LOG_TARGET_AUTO;
+        the_log.journal_is_usual = stderr_is_journal() && journal_open() >= 0;
+}
+
+/* ---- What and where to -------------------------------------------------------------------------------------- */
+
+static const char *const level_names[] = {
+        [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
+        [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+};
+
+const char *log_level_to_string(int level) {
+        return level >= 0 && (size_t) level < ELEMENTSOF(level_names) ? level_names[level] : NULL;
+}
+
+int log_level_from_string(const char *s) {
+        for (size_t i = 0; i < ELEMENTSOF(level_names); i++)
+                if (strcmp(s, level_names[i]) == 0)
+                        return (int) i;
+        return -EINVAL;
+}
+
+static const char *const target_names[_LOG_TARGET_MAX] = {
+        [LOG_TARGET_AUTO] = "auto",
+        [LOG_TARGET_JOURNAL] = "journal",
+        [LOG_TARGET_CONSOLE] = "console",
+        [LOG_TARGET_NULL] = "null",
+};
+
+const char *log_target_to_string(LogTarget target) {
+        return target >= 0 && target < _LOG_TARGET_MAX ? target_names[target] : NULL;
+}
+
+LogTarget log_target_from_string(const char *s) {
+        for (LogTarget t = 0; t < _LOG_TARGET_MAX; t++)
+                if (strcmp(s, target_names[t]) == 0)
+                        return t;
+        return _LOG_TARGET_INVALID;
+}
+
+int log_set_target(LogTarget target) {
+        int r;
+
+        if (target == LOG_TARGET_JOURNAL) {
+                r = journal_open();
+                if (r < 0)
+                        return r;
+        }
+        the_log.target = target;
+        return 0;
+}
+
+LogTarget log_get_target(void) {
+        return the_log.target;
+}
+
+static bool goes_to_journal(void) {
+        return the_log.target == LOG_TARGET_JOURNAL ||
+               (the_log.target == LOG_TARGET_AUTO && the_log.journal_is_usual);
+}
+
+/* ---- The ring ------------------------------------------------------------------------------------------------ */
 
 void log_close(void) {
         (void) log_flush();
         the_log.fd = safe_close(the_log.fd);
+        the_log.target = LOG_TARGET_AUTO;
+        the_log.journal_is_usual = false;
 }
 
 void log_set_max_level(int level) {
@@ -250,9 +324,9 @@ static void dispatch(int level, const char *message_id, const LogField *fields, 
                      const char *message) {
         int saved = errno;
 
-        if (the_log.fd >= 0)
+        if (goes_to_journal())
                 to_journal(level, message_id, fields, n_fields, message);
-        else
+        else if (the_log.target != LOG_TARGET_NULL)
                 to_stderr(message);
         errno = saved;
 }

@@ -12,6 +12,7 @@
  * One process-wide log; one thread. The levels are those of syslog(3).
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,27 @@ typedef struct LogField {
 /* `identifier` is borrowed for good: it is the program's name. Never fails: at worst it is standard error. */
 void log_open(const char *identifier);
 void log_close(void);
+
+/* Where records go, in the words of org.freedesktop.LogControl1(5). */
+typedef enum LogTarget {
+        LOG_TARGET_AUTO,    /* to the journal when standard error leads there, else to standard error */
+        LOG_TARGET_JOURNAL, /* to the journal by its own protocol */
+        LOG_TARGET_CONSOLE, /* to standard error */
+        LOG_TARGET_NULL,    /* nowhere; not counted as dropped */
+        _LOG_TARGET_MAX,
+        _LOG_TARGET_INVALID = -EINVAL,
+} LogTarget;
+
+/* AUTO at first. What waits for the journal still goes there. Returns 0, or negative errno when there is no journal to
+ * be had, and nothing has changed. */
+int log_set_target(LogTarget target);
+LogTarget log_get_target(void) _pure_;
+const char *log_target_to_string(LogTarget target) _const_;
+LogTarget log_target_from_string(const char *s) _pure_;
+
+/* "emerg" ... "debug". NULL, -EINVAL for what is not a level. */
+const char *log_level_to_string(int level) _const_;
+int log_level_from_string(const char *s) _pure_;
 
 /* Records above this level are not made; LOG_INFO at first. */
 void log_set_max_level(int level);

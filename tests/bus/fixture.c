@@ -78,6 +78,12 @@ static void hook_unit(void *userdata, uint16_t unit, const char *name, BusUnit *
                 ret->mode = "warn";
 }
 
+static const char *hook_ailing_unit(void *userdata, uint32_t *cursor) {
+        const Fixture *f = userdata;
+
+        return *cursor < ELEMENTSOF(f->ailing) ? f->ailing[(*cursor)++] : NULL;
+}
+
 static const char *hook_unit_class(void *userdata, uint16_t unit, const char *name) {
         return name[0] ? "Unit worker@*.service" : "";
 }
@@ -173,6 +179,33 @@ static usec_t hook_brake_until(void *userdata) {
         return 7654321;
 }
 
+static const char *hook_log_level(void *userdata) {
+        const Fixture *f = userdata;
+
+        return f->log_level[0] ? f->log_level : "info";
+}
+
+static const char *hook_log_target(void *userdata) {
+        return "journal";
+}
+
+static int hook_set_log_level(void *userdata, const char *level) {
+        Fixture *f = userdata;
+
+        if (strcmp(level, "debug") != 0)
+                return -EINVAL;
+        (void) snprintf(f->log_level, sizeof(f->log_level), "%s", level);
+        return 0;
+}
+
+static int hook_set_log_target(void *userdata, const char *target) {
+        return strcmp(target, "console") == 0 ? 0 : -EINVAL;
+}
+
+static void hook_stuck(void *userdata) {
+        ((Fixture *) userdata)->stuck++;
+}
+
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
@@ -183,6 +216,7 @@ const BusHooks fixture_hooks = {
         .recovery_outcome = hook_outcome,
         .recovery_refusal = hook_refusal,
         .unit = hook_unit,
+        .ailing_unit = hook_ailing_unit,
         .unit_class = hook_unit_class,
         .policy = hook_policy,
         .reload = hook_reload,
@@ -194,7 +228,12 @@ const BusHooks fixture_hooks = {
         .recover = hook_recover,
         .pause_at = hook_pause_at,
         .brake_until = hook_brake_until,
+        .log_level = hook_log_level,
+        .log_target = hook_log_target,
+        .set_log_level = hook_set_log_level,
+        .set_log_target = hook_set_log_target,
         .name_acquired = hook_name_acquired,
+        .stuck = hook_stuck,
         .disconnected = hook_disconnected,
 };
 

@@ -128,6 +128,34 @@ START_TEST(test_stderr_closed) {
 }
 END_TEST
 
+START_TEST(test_targets) {
+        char nothing[1];
+
+        for (LogTarget t = 0; t < _LOG_TARGET_MAX; t++)
+                ck_assert_int_eq(log_target_from_string(log_target_to_string(t)), t);
+        ck_assert_int_lt(log_target_from_string("kmsg"), 0);
+        ck_assert_ptr_null(log_target_to_string(_LOG_TARGET_MAX));
+        for (int l = LOG_EMERG; l <= LOG_DEBUG; l++)
+                ck_assert_int_eq(log_level_from_string(log_level_to_string(l)), l);
+        ck_assert_int_lt(log_level_from_string(""), 0);
+        ck_assert_ptr_null(log_level_to_string(8));
+
+        ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
+        log_open("varta-test");
+        ck_assert_int_eq(log_get_target(), LOG_TARGET_AUTO);
+        log_info("usual");
+        assert_line("usual\n");
+        ck_assert_int_eq(log_set_target(LOG_TARGET_NULL), 0);
+        log_info("nowhere");
+        ck_assert_int_lt(read(pipe_out, nothing, sizeof(nothing)), 0);
+        ck_assert_uint_eq(log_dropped(), dropped_before);
+        ck_assert_int_eq(log_set_target(LOG_TARGET_CONSOLE), 0);
+        log_info("here");
+        assert_line("here\n");
+        ck_assert_int_eq(log_get_target(), LOG_TARGET_CONSOLE);
+}
+END_TEST
+
 typedef struct Row {
         const char *title;
         const TTest *test;
@@ -141,6 +169,7 @@ int main(void) {
                 { "standard error that nobody reads blocks nothing: lines are counted", test_stderr_full,
                   1 },
                 { "standard error that is closed: lines are counted", test_stderr_closed, 1 },
+                { "records go where they are told to", test_targets, 1 },
         };
         Suite *s = suite_create("util-log-stderr");
         SRunner *runner;
