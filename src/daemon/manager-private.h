@@ -55,7 +55,7 @@ struct Manager {
 
         Storms storms;
         sd_event_source *storm_end; /* of the next window in which something was not told; else off */
-        nsec_t armed; /* what the timer is set to; NSEC_INFINITY: off */
+        nsec_t armed;               /* what the timer is set to; NSEC_INFINITY: off */
         sd_event_source *timer;
         sd_event_source *stalls;
         sd_event_source *log;
