@@ -47,6 +47,26 @@ typedef enum BusSlot {
         _BUS_SLOT_MAX,
 } BusSlot;
 
+/* Figures of units in GetMetrics(): each a column, and so a key. */
+typedef enum BusColumn {
+        BUS_COLUMN_AGENTS,
+        BUS_COLUMN_STALLED,
+        BUS_COLUMN_BEATS,
+        BUS_COLUMN_RESTARTS,
+        BUS_COLUMN_THRESHOLD,
+        _BUS_COLUMN_MAX,
+} BusColumn;
+
+/* The units' rows, agents of no unit, and the overflow. */
+#define BUS_METRICS_ROWS_MAX (BUS_METRICS_UNITS_MAX + 2)
+
+/* One answer of GetMetrics() while it is made, so that no call allocates much. */
+typedef struct BusMetrics {
+        usec_t start_time; /* CLOCK_REALTIME; 0: not found out yet */
+        const char *names[BUS_METRICS_ROWS_MAX], *states[BUS_METRICS_ROWS_MAX];
+        uint64_t columns[_BUS_COLUMN_MAX][BUS_METRICS_ROWS_MAX];
+} BusMetrics;
+
 /* bus-queue.c */
 typedef struct Queue {
         sd_event_source *source; /* looks at the queue; off when all was read */
@@ -83,6 +103,7 @@ struct BusServer {
 
         AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
+        BusMetrics metrics;
 };
 
 /* bus-observer.c, bus-agent.c, bus-log.c: put their objects on s->bus. Return 0 or negative errno. */
@@ -114,6 +135,9 @@ int bus_method_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_pause(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_resume(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* bus-metrics.c */
+int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* bus-queue.c. Init and attach return 0 or negative errno. */
 int bus_queue_init(BusServer *s);

@@ -28,6 +28,8 @@
 #define BUS_LIST_AGENTS_MAX 1024U
 /* ListUnits() has no pages; the observer's table of units is half this size unless it is told otherwise. */
 #define BUS_LIST_UNITS_MAX 2048U
+/* Units with figures of their own in GetMetrics(): as many as the observer's table holds, unless it is told otherwise. */
+#define BUS_METRICS_UNITS_MAX 1024U
 /* Agents are enumerated as objects (busctl tree) only while there are at most so many. */
 #define BUS_ENUMERATE_MAX 1024U
 

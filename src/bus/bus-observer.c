@@ -414,6 +414,8 @@ static const sd_bus_vtable observer_vtable[] = {
                                 method_list_units, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("GetAgentByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", agent),
                                 method_get_agent_by_pid, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", metrics),
+                                bus_method_get_metrics, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("History", SD_BUS_ARGS("s", glob, "u", max),
                                 SD_BUS_RESULT("a(" BUS_HISTORY_ROW ")", decisions), bus_method_history,
                                 ANYBODY),

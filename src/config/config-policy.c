@@ -222,6 +222,22 @@ static const Block *find_listener(const Config *config, const char *name) {
         return NULL;
 }
 
+const char *config_first_beat_at(const Config *config, size_t i, ConfigProvenance *ret_provenance) {
+        assert(config);
+
+        for (size_t k = 0; k < config->n_units; k++) {
+                const Block *block = config->units + k;
+
+                if (block->keys[UNIT_KEY_FIRST_BEAT].serial == 0 ||
+                    ((const UnitPolicy *) block->values)->first_beat == 0 || i-- > 0)
+                        continue;
+                if (ret_provenance)
+                        set_provenance(block, UNIT_KEY_FIRST_BEAT, ret_provenance);
+                return block->name;
+        }
+        return NULL;
+}
+
 void config_value(const Config *config, const ConfigKey *key, const char *name, char *buf, size_t size,
                   ConfigProvenance *ret_provenance) {
         ConfigProvenance provenance;

@@ -284,14 +284,6 @@ void config_observer_resolve(ObserverConfig *settings, uint32_t capacity);
  */
 void config_unit_policy(const Config *config, const char *unit, UnitPolicy *ret);
 
-/* [Unit] sections there are: i from 0 until NULL is returned. The glob as written; owned by the Config. */
-const char *config_unit_section_at(const Config *config, size_t i);
-
-/* By the built-in list or by Protected=. Says nothing of RefuseManualStart=/Stop=, which only systemd knows. */
-bool config_unit_is_protected(const Config *config, const char *unit);
-/* The built-in globs: i from 0 until NULL is returned. */
-const char *config_protected_builtin_at(size_t i) _const_;
-
 /* Where a value comes from. file is NULL and line 0 for a default. Owned by the Config. */
 typedef struct ConfigProvenance {
         const char *file;
@@ -299,6 +291,17 @@ typedef struct ConfigProvenance {
         const char *section; /* "Unit worker@*.service"; the one that won. For a default that is another section's
                               * value (StallThresholdSec of [Observer]): that section. NULL for a plain default. */
 } ConfigProvenance;
+
+/* [Unit] sections there are: i from 0 until NULL is returned. The glob as written; owned by the Config. */
+const char *config_unit_section_at(const Config *config, size_t i);
+
+/* The patterns of those with FirstBeatSec= on, likewise, and where that is said. ret_provenance may be NULL. */
+const char *config_first_beat_at(const Config *config, size_t i, ConfigProvenance *ret_provenance);
+
+/* By the built-in list or by Protected=. Says nothing of RefuseManualStart=/Stop=, which only systemd knows. */
+bool config_unit_is_protected(const Config *config, const char *unit);
+/* The built-in globs: i from 0 until NULL is returned. */
+const char *config_protected_builtin_at(size_t i) _const_;
 
 /*
  * The value in force and its origin, for `show` and ShowPolicy(). name is the listener's or the unit's (a unit,

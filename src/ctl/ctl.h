@@ -60,14 +60,19 @@ typedef struct Options {
         const char *sort;  /* NULL: as the verb does by itself */
         bool stalled, reverse;
 
+        /* top */
+        const char *delay; /* NULL: a second */
+
         /* history, status */
         uint32_t lines;
         bool journal;
 
         /* beat; list */
-        const char *status;  /* NULL: ok; all */
-        const char *payload; /* NULL: 0 */
-        const char *socket;  /* NULL: where the observer listens by default */
+        const char *status;                     /* NULL: ok; all */
+        const char *payload;                    /* NULL: 0 */
+        const char *socket;                     /* NULL: where the observer listens by default */
+        const char *udp;                        /* NULL: to a socket of this machine */
+        const char *key_file, *master_key_file; /* NULL: none; at most one of the two */
         bool from_stdin;
 
         /* pause */
@@ -82,7 +87,7 @@ typedef struct Options {
 enum {
         VERB_JSON = 1 << 0,  /* --json, -j */
         VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --socket */
-        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --stdin */
+        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --udp and its keys, --stdin */
         VERB_FILES = 1 << 3, /* --root */
         VERB_PAUSE = 1 << 4, /* --for, --reason */
         VERB_UNIT = 1 << 5,  /* --unit, -u */
@@ -90,6 +95,7 @@ enum {
         VERB_SORT = 1 << 7,  /* --sort, --reverse, -r */
         VERB_SAYS = 1 << 8,  /* --status */
         VERB_LINES = 1 << 9, /* --lines, -n */
+        VERB_TOP = 1 << 11,  /* --delay, -d */
         VERB_PAST = 1 << 10, /* --journal, --reverse, -r */
 };
 
@@ -121,6 +127,8 @@ CtlExit verb_list(const Options *options, char **args, size_t n_args);
 CtlExit verb_units(const Options *options, char **args, size_t n_args);
 CtlExit verb_history(const Options *options, char **args, size_t n_args);
 CtlExit verb_show(const Options *options, char **args, size_t n_args);
+CtlExit verb_top(const Options *options, char **args, size_t n_args);
+CtlExit verb_metrics(const Options *options, char **args, size_t n_args);
 CtlExit verb_monitor(const Options *options, char **args, size_t n_args);
 CtlExit verb_forget(const Options *options, char **args, size_t n_args);
 CtlExit verb_pause(const Options *options, char **args, size_t n_args);

@@ -35,7 +35,7 @@ typedef enum SocketState {
         SOCKET_FORBIDDEN,
 } SocketState;
 
-static int open_bus(const Options *options, sd_bus **ret) {
+int link_connect(const Options *options, sd_bus **ret) {
         switch (options->transport) {
         case TRANSPORT_HOST:
                 return sd_bus_open_system_remote(ret, options->host);
@@ -51,7 +51,7 @@ CtlExit link_open(const Options *options, sd_bus **ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = open_bus(options, &bus);
+        r = link_connect(options, &bus);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         if (r == -ENOMEDIUM) {

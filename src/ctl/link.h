@@ -8,7 +8,11 @@
 #include "ctl/ctl.h"
 #include "util/time.h"
 
-/* Opens the bus that the options name. Returns CTL_OK and a connection that the caller owns (sd_bus_flush_close_unref),
+/* Opens the bus that the options name, without a word. Returns 0 and a connection that the caller owns, or negative
+ * errno. */
+int link_connect(const Options *options, sd_bus **ret);
+
+/* The same with words. Returns CTL_OK and a connection that the caller owns (sd_bus_flush_close_unref),
  * or another exit code after saying why. */
 CtlExit link_open(const Options *options, sd_bus **ret);
 

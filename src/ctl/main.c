@@ -38,6 +38,9 @@ enum {
         ARG_STATUS,
         ARG_PAYLOAD,
         ARG_STDIN,
+        ARG_UDP,
+        ARG_KEY_FILE,
+        ARG_MASTER_KEY_FILE,
 };
 
 static const struct option long_options[] = {
@@ -57,6 +60,7 @@ static const struct option long_options[] = {
         { "state", required_argument, NULL, ARG_STATE },
         { "stalled", no_argument, NULL, ARG_STALLED },
         { "sort", required_argument, NULL, ARG_SORT },
+        { "delay", required_argument, NULL, 'd' },
         { "reverse", no_argument, NULL, 'r' },
         { "lines", required_argument, NULL, 'n' },
         { "journal", no_argument, NULL, ARG_JOURNAL },
@@ -66,6 +70,9 @@ static const struct option long_options[] = {
         { "status", required_argument, NULL, ARG_STATUS },
         { "payload", required_argument, NULL, ARG_PAYLOAD },
         { "stdin", no_argument, NULL, ARG_STDIN },
+        { "udp", required_argument, NULL, ARG_UDP },
+        { "key-file", required_argument, NULL, ARG_KEY_FILE },
+        { "master-key-file", required_argument, NULL, ARG_MASTER_KEY_FILE },
         {},
 };
 
@@ -87,6 +94,7 @@ static const struct {
         { ARG_STALLED, VERB_STATE },
         { ARG_SORT, VERB_SORT },
         { 'r', VERB_SORT | VERB_PAST },
+        { 'd', VERB_TOP },
         { 'n', VERB_LINES },
         { ARG_JOURNAL, VERB_PAST },
         { ARG_ROOT, VERB_FILES },
@@ -95,6 +103,9 @@ static const struct {
         { ARG_STATUS, VERB_BEAT | VERB_SAYS },
         { ARG_PAYLOAD, VERB_BEAT },
         { ARG_STDIN, VERB_BEAT },
+        { ARG_UDP, VERB_BEAT },
+        { ARG_KEY_FILE, VERB_BEAT },
+        { ARG_MASTER_KEY_FILE, VERB_BEAT },
 };
 
 /* The options that were given, in their order. */
@@ -196,6 +207,9 @@ static bool apply_choice(Options *o, int c) {
                 return apply_unit(o);
         case 'n':
                 return apply_lines(o);
+        case 'd':
+                o->delay = optarg;
+                break;
         case 'r':
                 o->reverse = true;
                 break;
@@ -237,6 +251,15 @@ static bool apply_verb_option(Options *o, int c) {
                 break;
         case ARG_STDIN:
                 o->from_stdin = true;
+                break;
+        case ARG_UDP:
+                o->udp = optarg;
+                break;
+        case ARG_KEY_FILE:
+                o->key_file = optarg;
+                break;
+        case ARG_MASTER_KEY_FILE:
+                o->master_key_file = optarg;
                 break;
         default:
                 return apply_choice(o, c);
@@ -298,7 +321,7 @@ static bool parse_options(int argc, char **argv, Options *options, Given *given)
         int c;
 
         opterr = 0;
-        while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:", long_options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:d:", long_options, NULL)) >= 0) {
                 if (c == '?' || c == ':') {
                         explain_option(argv, c);
                         return false;

@@ -202,6 +202,9 @@ void output_page(const Options *options) {
         pid = fork();
         if (pid == 0) {
                 (void) dup2(fds[0], STDIN_FILENO);
+                /* A pager that holds the writing end would wait for itself. */
+                (void) close(fds[0]);
+                (void) close(fds[1]);
                 run_pager(command);
         }
 

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client/varta.h"
+#include "ctl/beat-open.h"
 #include "ctl/output.h"
 #include "util/parse.h"
 #include "vlp/frame.h"
@@ -72,36 +72,52 @@ static bool parse_line(char *line, Beat *beat) {
         return true;
 }
 
-static void explain(const Options *options, int outcome) {
-        const char *socket = options->socket ?: VARTA_DEFAULT_ADDRESS;
+static void explain_nobody(const Options *options, const char *place) {
+        if (options->udp)
+                ctl_error("Nothing listens at %s; on that host, try: systemctl enable --now %s", place,
+                          options->key_file || options->master_key_file ? "varta-udp.socket"
+                                                                        : "varta-udp-plaintext.socket");
+        else
+                ctl_error("Nothing listens at %s; try: systemctl enable --now varta.socket", place);
+}
 
+static void explain(const Options *options, const char *place, int outcome) {
         switch (outcome) {
         case VARTA_DROPPED_NO_OBSERVER:
-                ctl_error("Nothing listens at %s; try: systemctl enable --now varta.socket", socket);
+                explain_nobody(options, place);
                 break;
         case VARTA_DROPPED_NOT_PERMITTED:
-                ctl_error("You may not write to %s; become a member of its group (varta), or try with sudo.",
-                          socket);
+                if (options->udp)
+                        ctl_error("Sending to %s is not permitted here.", place);
+                else
+                        ctl_error("You may not write to %s; become a member of its group (varta), or try "
+                                  "with "
+                                  "sudo.",
+                                  place);
                 break;
         case VARTA_DROPPED_QUEUE_FULL:
-                ctl_error("The observer's queue stayed full for %u ms; the beat was dropped.", BEAT_WAIT_MS);
+                ctl_error("%s stayed full for %u ms; the beat was dropped.",
+                          options->udp ? "The queue to the network" : "The observer's queue", BEAT_WAIT_MS);
+                break;
+        case VARTA_DROPPED_NO_ROUTE:
+                ctl_error("There is no way to %s at the moment.", place);
                 break;
         default:
                 if (outcome < 0)
-                        ctl_error("Cannot send to %s: %s", socket, strerror(-outcome));
+                        ctl_error("Cannot send to %s: %s", place, strerror(-outcome));
                 else
                         ctl_error("The beat was dropped: %s",
                                   varta_outcome_to_string(outcome) ?: "unknown reason");
         }
 }
 
-static CtlExit beat_once(const Options *options, VartaAgent *agent, const Beat *beat) {
+static CtlExit beat_once(const Options *options, const char *place, VartaAgent *agent, const Beat *beat) {
         int r = varta_beat_wait(agent, beat->status, beat->payload, BEAT_WAIT_MS);
 
         if (r == VARTA_SENT)
                 return CTL_OK;
 
-        explain(options, r);
+        explain(options, place, r);
         return r == VARTA_DROPPED_NO_OBSERVER || r == VARTA_DROPPED_NOT_PERMITTED ? CTL_UNREACHABLE
                                                                                   : CTL_FAILURE;
 }
@@ -115,7 +131,7 @@ static void skip_line(void) {
         while (c != '\n' && c != EOF);
 }
 
-static CtlExit beat_lines(const Options *options, VartaAgent *agent, const Beat *preset) {
+static CtlExit beat_lines(const Options *options, const char *place, VartaAgent *agent, const Beat *preset) {
         CtlExit code = CTL_OK;
         char line[LINE_SIZE];
         int last = VARTA_SENT;
@@ -136,7 +152,7 @@ static CtlExit beat_lines(const Options *options, VartaAgent *agent, const Beat 
 
                 r = varta_beat_wait(agent, beat.status, beat.payload, BEAT_WAIT_MS);
                 if (r != VARTA_SENT && r != last)
-                        explain(options, r);
+                        explain(options, place, r);
                 last = r;
         }
 
@@ -147,25 +163,17 @@ static CtlExit beat_lines(const Options *options, VartaAgent *agent, const Beat 
 
 CtlExit verb_beat(const Options *options, char **args, size_t n_args) {
         _cleanup_(varta_closep) VartaAgent *agent = NULL;
+        char place[BEAT_PLACE_SIZE];
         CtlExit code;
         Beat beat;
-        int r;
 
         code = parse_options(options, &beat);
         if (code != CTL_OK)
                 return code;
+        code = beat_open(options, place, &agent);
+        if (code != CTL_OK)
+                return code;
 
-        r = varta_open(options->socket, &agent);
-        if (r == -EINVAL || r == -ENAMETOOLONG || r == -EPROTONOSUPPORT) {
-                ctl_error("--socket=%s is no address; allowed: an absolute path of at most 107 bytes, or "
-                          "@NAME.",
-                          options->socket);
-                return CTL_USAGE;
-        }
-        if (r < 0) {
-                ctl_error("Cannot open a socket: %s", strerror(-r));
-                return CTL_FAILURE;
-        }
-
-        return options->from_stdin ? beat_lines(options, agent, &beat) : beat_once(options, agent, &beat);
+        return options->from_stdin ? beat_lines(options, place, agent, &beat)
+                                   : beat_once(options, place, agent, &beat);
 }

@@ -21,7 +21,11 @@ const Verb ctl_verbs[] = {
           VERB_BUS | VERB_JSON, verb_show },
         { "history", "[UNIT...]", "Show what recovery did, or did not, and why", 0, VERB_ARGS_ANY,
           VERB_BUS | VERB_JSON | VERB_UNIT | VERB_LINES | VERB_PAST, verb_history },
+        { "top", "[UNIT...]", "Show the fleet unit by unit, live", 0, VERB_ARGS_ANY,
+          VERB_BUS | VERB_JSON | VERB_UNIT | VERB_SORT | VERB_TOP, verb_top },
         { "monitor", "", "Show what happens, as it happens", 0, 0, VERB_BUS | VERB_JSON, verb_monitor },
+        { "metrics", "", "Show what is counted, as Prometheus reads it", 0, 0, VERB_BUS | VERB_JSON,
+          verb_metrics },
         { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
         { "pause", "[UNIT|pid:N]", "Hold recovery back, of something or everything", 0, 1,
           VERB_BUS | VERB_PAUSE, verb_pause },
@@ -89,6 +93,7 @@ void ctl_help(void) {
                      "     --sort=KEY           In the order of this column\n"
                      "  -r --reverse            The other way round\n"
                      "  -n --lines=N            The last N events, or all (history, status UNIT)\n"
+                     "  -d --delay=SPAN         Between two looks, 1s if not given (top)\n"
                      "     --journal            Read the journal, further back (history)\n"
                      "\n"
                      "Options of single verbs:\n"
@@ -97,6 +102,9 @@ void ctl_help(void) {
                      "     --reason=TEXT        pause: why\n"
                      "     --status=STATUS      beat: ok, degraded or critical\n"
                      "     --payload=NUMBER     beat: a number of your choice, 0 to 4294967295\n"
+                     "     --udp=HOST:PORT      beat: over the network\n"
+                     "     --key-file=FILE      beat: sealed with the first key of this file\n"
+                     "     --master-key-file=FILE  beat: the same, with a key derived per process\n"
                      "     --stdin              beat: once for every line of standard input\n"
                      "\n"
                      "See varta-ctl(1) for exit codes and details.\n",

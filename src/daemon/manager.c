@@ -6,6 +6,8 @@
  * Ready means that beats are received. The bus may come later, go and come back; so may systemd.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include "daemon/message-ids.h"
 #include "daemon/priorities.h"
 #include "daemon/privilege.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 /* The status line is for people: once a second is as fast as they read. */
@@ -229,24 +232,50 @@ static int start_observer(Manager *m) {
         return 0;
 }
 
+/* The directory that systemd made for us. Returns a descriptor, or -1: then nothing outlives the process. By hand that is
+ * as it should be, and no news. */
+static int open_state_directory(void) {
+        const char *path = getenv("STATE_DIRECTORY");
+        int fd;
+
+        if (!path || path[0] == '\0') {
+                log_debug("No state directory ($STATE_DIRECTORY): back-off, pauses and history end with "
+                          "this "
+                          "process");
+                return -1;
+        }
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                log_struct(LOG_WARNING, MESSAGE_RECOVERY_STATE_ID, NULL, 0,
+                           "The state directory %s cannot be opened: %s. Back-off, pauses and history end "
+                           "with "
+                           "this process.",
+                           path, strerror(errno));
+        return fd;
+}
+
 static int start_recovery(Manager *m) {
         _cleanup_free_ char *own = NULL;
+        _cleanup_close_ int state = -1;
         int r;
 
         r = m->options.user ? sd_pid_get_user_unit(0, &own) : sd_pid_get_unit(0, &own);
         if (r < 0)
                 own = NULL; /* not under systemd: nothing of our own to protect */
+        state = open_state_directory();
 
         m->recovery_settings = (RecoverySettings){
                 .clock = m->clock,
                 .stalls = observer_settings(m->observer)->capacity,
                 .units = RECOVERY_UNITS,
                 .own_unit = own,
+                .state_fd = state,
                 .priority = PRIORITY_RECOVERY,
         };
         settings_recovery(m->config, &m->recovery_settings);
         r = recovery_new(m->event, &m->recovery_settings, &manager_recovery_hooks, m, &m->recovery);
         m->recovery_settings.own_unit = NULL;
+        m->recovery_settings.state_fd = -1;
         if (r < 0)
                 return log_error_errno(r, "Cannot prepare recovery");
         return 0;

@@ -79,9 +79,13 @@ static void journal_stall(const Event *e) {
         char name[UNIT_NAME_SIZE + 32], span[64];
         Fields f = {};
 
-        agent_fields(&f, e);
+        if (e->reason == STALL_NEVER_BEAT)
+                field_text(&f, "VARTA_UNIT", e->unit); /* there is no agent to tell of */
+        else {
+                agent_fields(&f, e);
+                field_number(&f, "VARTA_SILENCE_USEC", nsec_sub(e->now, e->agent.last_beat) / NSEC_PER_USEC);
+        }
         field_text(&f, "VARTA_REASON", stall_reason_to_string(e->reason));
-        field_number(&f, "VARTA_SILENCE_USEC", nsec_sub(e->now, e->agent.last_beat) / NSEC_PER_USEC);
         (void) agent_name(e, name, sizeof(name));
         switch (e->reason) {
         case STALL_EXITED:

@@ -298,10 +298,22 @@ static void answer_agents(void *userdata, const char *unit, RecoveryAgents *ret)
                 *ret = (RecoveryAgents){ .tracked = info.agents, .stalled = info.stalled };
 }
 
+static const char *answer_first_beat_at(void *userdata, size_t i) {
+        return config_first_beat_at(((Manager *) userdata)->config, i, NULL);
+}
+
+static void announce_never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        Manager *m = userdata;
+
+        observer_never_beat(m->observer, unit, deadline, manager_now(m));
+}
+
 const RecoveryHooks manager_recovery_hooks = {
         .now = answer_now,
         .record = manager_on_record,
         .policy = answer_policy,
         .agent = answer_agent,
         .agents = answer_agents,
+        .first_beat_at = answer_first_beat_at,
+        .never_beat = announce_never_beat,
 };

@@ -16,7 +16,8 @@
  * remembered, and counts from the moment the unit is seen to be active anew.
  *
  * Action=start: is the same with another witness: the operator's oneshot has to end well, and then any beat of the
- * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business.
+ * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business. If there
+ * is one, its first beat may well come while the oneshot still waits for its start.
  *
  * An action never judges: when it is over it wakes what waited for its end, and the loop comes round to it.
  */
@@ -165,14 +166,11 @@ static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const
         if (outcome == OUTCOME_NO_BEAT)
                 carry_on(r, u, a, wait);
 
+        durable_action_ends(r, a);
         report_finished(r, u->name, a, outcome, text, again, at);
         action_release(r, a);
         recovery_wake(r, u, AGAIN_OTHER_ENDS);
-        for (RecoveryUnit *o = registry_unit_first(&r->registry); o; o = registry_unit_next(&r->registry, o))
-                if (o->waits_for_capacity) {
-                        o->waits_for_capacity = false;
-                        recovery_wake(r, o, AGAIN_OTHER_ENDS);
-                }
+        recovery_wake_for_room(r);
         judge_update_watch(r, u);
         judge_schedule(r, u);
 }
@@ -209,7 +207,19 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
         a->limit = proof_time(&policy);
         a->deadline = nsec_add(recovery_now(r), a->limit);
         recovery_arm(r, a->deadline);
+        durable_action_goes_on(r, a);
         judge_update_watch(r, u);
+}
+
+/* The time for the proof is over. Nobody need be new where a oneshot mended the unit: who is not stalled by now has beaten
+ * since, as that time is no shorter than the threshold. An observer that inherited the action cannot say so: it has never
+ * seen whom it was for, and may know only those that were well all the time. */
+static RecoveryOutcome proof_failed(Recovery *r, const RecoveryUnit *u, const Action *a) {
+        RecoveryAgents agents = {};
+
+        if (a->verb == UNIT_ACTION_START && a->proof_after == 0)
+                r->hooks.agents(r->userdata, u->name, &agents);
+        return agents.tracked > 0 && agents.stalled == 0 ? OUTCOME_RECOVERED : OUTCOME_NO_BEAT;
 }
 
 /* While the proof is awaited: a unit that is up or on its way up has until the deadline. */
@@ -226,7 +236,7 @@ static void looked_proving(Recovery *r, RecoveryUnit *u, Action *a, const UnitFa
                 return;
         }
         if (a->phase == ACTION_PROVING && a->late)
-                action_finish(r, a, OUTCOME_NO_BEAT, "");
+                action_finish(r, a, proof_failed(r, u, a), "");
 }
 
 static void looked_job(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
@@ -282,7 +292,9 @@ static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *fa
                 recovery_arm(r, a->look_at);
                 return;
         }
-        if (a->phase == ACTION_PROVING)
+        if (a->doubted)
+                action_finish(r, a, known.loaded ? OUTCOME_ACCESS_DENIED : OUTCOME_UNIT_GONE, a->words);
+        else if (a->phase == ACTION_PROVING)
                 looked_proving(r, u, a, &known);
         else if (a->verb == UNIT_ACTION_START)
                 looked_start(r, u, a, &known);
@@ -294,7 +306,7 @@ static void action_look(Recovery *r, Action *a) {
         int k;
 
         a->look_at = NSEC_INFINITY;
-        if (unit_reader_is_busy(&a->reader) || !systemd_is_attached(&r->systemd))
+        if (unit_reader_is_busy(&a->reader) || !systemd_is_attached(&r->systemd) || a->overtaken)
                 return; /* its answer will be newer than what made us look; or the return of the bus will */
         k = unit_reader_start(&a->reader, &r->systemd,
                               a->phase == ACTION_PROVING ? action_unit(r, a)->name : a->target, on_looked,
@@ -313,6 +325,18 @@ void action_unit_changed(Recovery *r, Action *a) {
                 action_look(r, a);
 }
 
+/* To an observer that has just started every agent is new. Of those it is told something only by the one that had fallen
+ * silent, and by processes that did not exist when the action began. */
+static bool is_news(const Action *a, const AgentInfo *agent) {
+        return a->proof_after == 0 || agent->generation > a->proof_after ||
+               (agent->pid == a->agent.pid && agent->generation == a->agent.generation);
+}
+
+static bool is_of_another_invocation(const Action *a, const AgentInfo *agent) {
+        return invocation_is_set(a->before) && invocation_is_set(agent->invocation) &&
+               memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0;
+}
+
 void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         Action *a;
 
@@ -324,12 +348,13 @@ void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         if (!a || agent->origin < ORIGIN_OPERATOR_ATTESTED)
                 return;
         if (a->verb == UNIT_ACTION_START)
-                a->proven = a->phase ==
-                            ACTION_PROVING; /* what came before the oneshot was done proves nothing */
+                /* What the old invocation did before the oneshot was done proves nothing. */
+                a->proven = a->proven || is_of_another_invocation(a, agent) ||
+                            (a->phase == ACTION_PROVING && is_news(a, agent));
         else if (invocation_is_set(agent->invocation)) {
                 if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0)
                         a->proven = true;
-        } else if (a->phase == ACTION_PROVING)
+        } else if (a->phase == ACTION_PROVING && is_news(a, agent))
                 /* Nobody knows whose invocation this is, but it began to beat after the restart was seen. */
                 a->proven = true;
         if (a->proven && a->phase == ACTION_PROVING)
@@ -346,13 +371,16 @@ static void on_replied(UnitJob *job, CallResult result, const char *text, void *
         case CALL_OK:
                 a->accepted = true;
                 a->phase = ACTION_JOB;
+                durable_action_goes_on(r, a);
                 return;
         case CALL_DENIED:
                 action_finish(r, a, OUTCOME_ACCESS_DENIED, text);
                 return;
         case CALL_NO_UNIT:
-                action_finish(r, a, OUTCOME_UNIT_GONE, text);
-                return;
+                /* Or there is no polkit.service: systemd passes on what it was told when it asked for permission. */
+                a->doubted = true;
+                (void) snprintf(a->words, sizeof(a->words), "%s", text);
+                break;
         case CALL_FAILED:
                 action_finish(r, a, OUTCOME_JOB_FAILED, text);
                 return;
@@ -390,6 +418,7 @@ static Action action_describe(Recovery *r, const RecoveryUnit *u, const Recovery
                 .verb = policy->action.verb,
                 .deferred = s->starved_since > 0,
                 .by_hand = s->by_hand,
+                .captured = s->capture == STALL_CAPTURE_DONE,
                 .started = recovery_now(r),
                 .deadline = NSEC_INFINITY,
                 .look_at = NSEC_INFINITY,
@@ -434,6 +463,8 @@ void action_start(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFact
         brake_count(&r->brake, a->started);
         u->last_action = a->started;
         k = action_target(a, u->name, policy);
+        if (k >= 0)
+                durable_action_begins(r, a);
         report_started(r, u->name, a);
         if (k < 0) {
                 action_finish(r, a, OUTCOME_UNIT_GONE, "the unit of Action= has no valid name for this one");
@@ -478,7 +509,7 @@ static void action_overdue(Recovery *r, Action *a, nsec_t now) {
                 return;
         }
         if (a->phase == ACTION_PROVING)
-                action_finish(r, a, OUTCOME_NO_BEAT, "");
+                action_finish(r, a, proof_failed(r, action_unit(r, a), a), "");
         else
                 action_finish(r, a, systemd_is_attached(&r->systemd) ? OUTCOME_TIMEOUT : OUTCOME_BUS_LOST,
                               "");
@@ -492,6 +523,10 @@ void action_tick(Recovery *r, nsec_t now) {
 
                 if (a->phase == ACTION_FREE)
                         continue;
+                if (a->overtaken) {
+                        action_finish(r, a, OUTCOME_STOPPED_MEANWHILE, "the host was restarted");
+                        continue;
+                }
                 if (a->look_at <= now)
                         action_look(r, a);
                 if (a->deadline <= now)

@@ -66,11 +66,52 @@ static int read_generation(const Recovery *r, uint32_t pid, uint64_t *ret) {
         return k < 0 ? -ESRCH : 0;
 }
 
-static void pauses_arm(Recovery *r) {
+void hand_arm_pauses(Recovery *r) {
+        assert(r);
+
         r->pauses_next = NSEC_INFINITY;
         for (uint32_t i = 0; i < r->pauses.n; i++)
                 r->pauses_next = MIN(r->pauses_next, r->pauses.entries[i].until);
         recovery_arm(r, r->pauses_next);
+}
+
+static void report_process_gone(Recovery *r, uint32_t pid) {
+        report_notice(r, RECORD_RESUMED, "", "exited",
+                      "The pause of pid:%u is over: the process has exited.", pid);
+}
+
+/* Of a process that is no agent nobody tells that it exited: those are found when there is to be one pause more. */
+static void forget_dead(Recovery *r) {
+        for (uint32_t i = r->pauses.n; i > 0; i--) {
+                const Pause *pause = &r->pauses.entries[i - 1];
+                uint32_t pid = pause->pid;
+                uint64_t generation;
+
+                if (pause->kind != PAUSE_PID)
+                        continue;
+                if (read_generation(r, pid, &generation) >= 0 && generation == pause->generation)
+                        continue;
+                (void) pauses_exited(&r->pauses, pid, pause->generation);
+                report_process_gone(r, pid);
+        }
+}
+
+void hand_process_gone(Recovery *r, const Event *event) {
+        const AgentInfo *agent = &event->agent;
+        unsigned n;
+
+        assert(r);
+
+        if (r->pauses.n == 0 || agent->pid == 0 || agent->source != SOURCE_LOCAL)
+                return;
+        n = event->kind == EVENT_EXIT ? pauses_exited(&r->pauses, agent->pid, agent->generation)
+                                      : pauses_recycled(&r->pauses, agent->pid, agent->generation);
+        if (n == 0)
+                return;
+        hand_arm_pauses(r);
+        durable_pauses(r);
+        report_process_gone(r, agent->pid);
+        recovery_judge_all_again(r);
 }
 
 int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reason) {
@@ -91,6 +132,7 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
                 k = read_generation(r, pause.pid, &pause.generation);
                 if (k < 0)
                         return k;
+                forget_dead(r);
         }
         (void) snprintf(pause.what, sizeof(pause.what), "%s", what);
         (void) snprintf(pause.reason, sizeof(pause.reason), "%s", reason);
@@ -98,12 +140,14 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
         k = pauses_add(&r->pauses, &pause);
         if (k < 0)
                 return k;
-        pauses_arm(r);
+        hand_arm_pauses(r);
+        durable_pauses(r);
         report_notice(r, RECORD_PAUSED, pause.kind == PAUSE_UNIT ? what : "", "paused",
                       "Recovery of %s is paused %s%s by hand%s%s.", describe(what),
                       span == 0 ? "until it is resumed" : "for ",
                       span == 0 ? "" : format_timespan(buf, sizeof(buf), span), reason[0] ? ": " : "",
                       reason);
+        durable_sync(r);
         return 0;
 }
 
@@ -119,8 +163,9 @@ void hand_tick(Recovery *r, nsec_t now) {
                         report_notice(r, RECORD_RESUMED, pause->kind == PAUSE_UNIT ? pause->what : "",
                                       "expired", "The pause of %s is over.", describe(pause->what));
         }
-        (void) pauses_expire(&r->pauses, now);
-        pauses_arm(r);
+        if (pauses_expire(&r->pauses, now) > 0)
+                durable_pauses(r);
+        hand_arm_pauses(r);
 }
 
 const Pause *recovery_pause_at(const Recovery *r, uint32_t i) {
@@ -142,7 +187,9 @@ static int resume_brake(Recovery *r) {
                 return -ENOENT;
         brake_release(&r->brake);
         r->braked = false;
+        durable_brake(r);
         report_notice(r, RECORD_BRAKE, "", "released", "The storm brake was released by hand.");
+        durable_sync(r);
         recovery_judge_all_again(r);
         return 0;
 }
@@ -180,10 +227,12 @@ int recovery_resume(Recovery *r, const char *what) {
         if (n == 0)
                 return -ENOENT;
         if (paused > 0) {
-                pauses_arm(r);
+                hand_arm_pauses(r);
+                durable_pauses(r);
                 report_notice(r, RECORD_RESUMED, kind == PAUSE_UNIT ? what : "", "by-hand",
                               "Recovery of %s was resumed by hand.", describe(what));
         }
+        durable_sync(r);
         recovery_judge_all_again(r);
         return 0;
 }
@@ -198,7 +247,7 @@ int recovery_recover(Recovery *r, const char *unit) {
         u = registry_unit(&r->registry, unit);
         if (!u)
                 return -ENOENT;
-        if (u->action != REGISTRY_NONE)
+        if (u->action != REGISTRY_NONE || capture_is_running(r, unit))
                 return -EBUSY;
         s = registry_first(&r->registry, &u->due) ?: registry_first(&r->registry, &u->resting);
         if (!s)

@@ -19,7 +19,7 @@ static void helper_release(Helper *h) {
 static const char denied[] = "systemd does not allow it: install polkit and varta's rule for it, which "
                              "allows the user `varta` to start units named varta-*.service";
 
-static void on_replied(UnitJob *job, CallResult result, const char *text, void *userdata) {
+const char *helper_why(CallResult result) {
         static const char *const whys[_CALL_RESULT_MAX] = {
                 [CALL_DENIED] = denied,
                 [CALL_NO_UNIT] = "there is no such unit, or it is masked",
@@ -27,13 +27,18 @@ static void on_replied(UnitJob *job, CallResult result, const char *text, void *
                 [CALL_LOST] = "systemd did not answer",
                 [CALL_FAILED] = "systemd could not do it",
         };
+
+        return whys[result];
+}
+
+static void on_replied(UnitJob *job, CallResult result, const char *text, void *userdata) {
         Helper *h = userdata;
 
         if (result == CALL_OK)
                 return;
         report_notice(h->recovery, RECORD_HELPER_FAILED, h->unit, "not-started",
-                      "%s of %s= was not started for %s: %s.%s%s", h->target, h->key, h->unit, whys[result],
-                      text[0] != '\0' ? " It was said: " : "", text);
+                      "%s of %s= was not started for %s: %s.%s%s", h->target, h->key, h->unit,
+                      helper_why(result), text[0] != '\0' ? " It was said: " : "", text);
         helper_release(h);
 }
 

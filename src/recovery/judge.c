@@ -6,7 +6,8 @@
  * A stall is judged when it is new and when what it waits for has come ("due"), never by polling. First with what is
  * known here; if nothing final speaks against it, systemd is asked for the unit, once for all of its due stalls, and
  * the reply puts them before the gates again, with every fact taken anew: that is the check just before acting, and
- * nothing lies between it and the call but the same turn of the loop.
+ * nothing lies between it and the call but the same turn of the loop. Only a few units are read at once, however many
+ * stall together: each reading that ends lets the next begin.
  */
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ static bool cgroup_is_frozen(const Recovery *r, uint32_t pid) {
 }
 
 /* What /proc says of a process of this host. What cannot be read speaks neither for nor against it. */
-static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts *f) {
+static void gather_process(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                           const AgentInfo *agent, GateFacts *f) {
         char text[PROCESS_TEXT_MAX], path[64];
         ProcessStatus status;
         uint64_t start;
@@ -53,18 +55,24 @@ static void gather_process(const Recovery *r, const AgentInfo *agent, GateFacts 
         (void) snprintf(path, sizeof(path), "/proc/%u/status", agent->pid);
         if (recovery_read_text(r, path, text, sizeof(text)) >= 0 &&
             process_parse_status(text, &status) >= 0) {
-                f->traced = status.tracer != 0;
+                f->traced = status.tracer != 0 &&
+                            !capture_is_tracer(r, unit, policy, agent->pid, status.tracer);
                 f->foreign_namespace = status.namespaces > 1;
         }
         f->frozen = cgroup_is_frozen(r, agent->pid);
 }
 
-static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f) {
+static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *policy,
+                         const RecoveryStall *s, GateFacts *f) {
         AgentInfo agent = s->agent;
         int k;
 
-        if (s->agent.id == 0)
+        if (s->agent.id == 0) {
+                /* Taken over from an observer before this one: not an agent, but maybe a process. */
+                if (s->agent.pid != 0 && s->reason != STALL_EXITED && f->mode == UNIT_MODE_ENFORCE)
+                        gather_process(r, unit, policy, &s->agent, f);
                 return;
+        }
         f->has_agent = true;
         k = r->hooks.agent(r->userdata, s->agent.id, &agent);
         f->origin = agent.origin;
@@ -75,7 +83,7 @@ static void gather_agent(const Recovery *r, const RecoveryStall *s, GateFacts *f
         f->resumed = k >= 0 && !agent.stalled;
         if (k >= 0 && f->mode == UNIT_MODE_ENFORCE && agent.source == SOURCE_LOCAL &&
             agent.origin == ORIGIN_KERNEL_ATTESTED)
-                gather_process(r, &agent, f);
+                gather_process(r, unit, policy, &agent, f);
 }
 
 static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFacts *unit,
@@ -116,8 +124,9 @@ static bool host_holds(const Recovery *r, RecoveryStall *s, const UnitPolicy *po
 }
 
 static void gather_brakes(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, GateFacts *f) {
-        const Pause *pause =
-                        pauses_find(&r->pauses, u ? u->name : "", s->agent.pid, s->agent.generation, f->now);
+        /* A pid of another host is not what "pid:N" means. */
+        uint32_t pid = s->agent.source == SOURCE_LOCAL ? s->agent.pid : 0;
+        const Pause *pause = pauses_find(&r->pauses, u ? u->name : "", pid, s->agent.generation, f->now);
 
         f->paused_until = pause ? pause->until : 0;
         f->storm_until = brake_until(&r->brake, &r->settings.storm_limit, f->now);
@@ -150,27 +159,31 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 .quorum = policy->quorum,
         };
 
-        gather_agent(r, s, &f);
+        gather_agent(r, name, policy, s, &f);
         if (u) {
                 r->hooks.agents(r->userdata, name, &agents);
                 f.agents = agents.tracked;
                 f.stalled = agents.stalled;
-                if (s->reason == STALL_EXITED) {
+                if (s->reason == STALL_EXITED || (s->agent.id == 0 && s->agent.pid != 0)) {
                         /* It left the observer's tables, but not the question how many of them are in trouble. */
                         f.agents++;
                         f.stalled++;
                 }
                 f.backoff_until = ladder_wait(&u->ladder, f.now);
                 f.gave_up_until = u->ladder.gave_up_until;
-                f.in_flight = u->action != REGISTRY_NONE;
+                f.in_flight = u->action != REGISTRY_NONE ||
+                              (s->capture != STALL_CAPTURE_RUNNING && capture_is_running(r, name));
         }
         if (unit && !f.in_flight) {
                 gather_unit(r, s, unit, policy, &f);
                 f.host_starved = host_holds(r, s, policy, f.now);
         }
         gather_brakes(r, u, s, &f);
-        f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
-        f.capacity = r->actions_used >= RECOVERY_ACTIONS_MAX;
+        f.grace_until = nsec_add(MAX(r->jumped, r->started), s->agent.id == 0 && policy->first_beat > 0
+                                                                             ? policy->first_beat
+                                                                             : policy->stall_threshold);
+        f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
+                     r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;
 }
 
@@ -198,12 +211,15 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
         }
         if (u && decision->refusal == REFUSAL_GAVE_UP && u->ladder.gave_up_until <= facts->now) {
                 ladder_give_up(&u->ladder, &policy->restart_limit, facts->now);
+                memcpy(u->ladder.gave_up_on, s->agent.invocation, INVOCATION_ID_SIZE);
                 report_gave_up(r, u->name, u->ladder.attempt, &report);
                 if (policy->on_gave_up[0] != '\0')
                         helper_start(r, u->name, "OnGaveUp", policy->on_gave_up, s->agent.pid);
         }
         if (u && decision->refusal == REFUSAL_CAPACITY)
                 u->waits_for_capacity = true;
+        if (u)
+                capture_stall_over(r, u, s);
 
         /* What is final and has no agent behind it any more does not stand: nothing could ever take it away. */
         if (decision->refusal == REFUSAL_RESUMED ||
@@ -234,14 +250,46 @@ void judge_schedule(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
 
-        u->judge_at = u->due.n > 0 && !unit_reader_is_busy(&u->reader) ? MAX(recovery_now(r), u->host_at)
-                                                                       : u->rest_at;
+        if (u->due.n > 0 && !unit_reader_is_busy(&u->reader) && !u->waits_to_be_read)
+                u->judge_at = MAX(recovery_now(r), u->host_at);
+        else
+                u->judge_at = u->rest_at;
         if (u->ladder.gave_up_until > 0)
                 u->judge_at = MIN(u->judge_at, u->ladder.gave_up_until);
         recovery_arm(r, u->judge_at);
 }
 
 static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata);
+
+/* Reads the unit, now or when its turn comes. Returns 0 or what unit_reader_start() says. */
+static int read_unit(Recovery *r, RecoveryUnit *u) {
+        int k;
+
+        u->waits_to_be_read = systemd_is_attached(&r->systemd) && r->readings >= RECOVERY_READINGS_MAX;
+        if (u->waits_to_be_read)
+                return 0;
+        k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+        if (k >= 0)
+                r->readings++;
+        return k;
+}
+
+/* There may be room to read one more unit: the next that waits is judged, or read if nothing of it is to be judged. */
+static void read_next(Recovery *r) {
+        if (r->readings >= RECOVERY_READINGS_MAX)
+                return;
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
+             u = registry_unit_next(&r->registry, u)) {
+                if (!u->waits_to_be_read)
+                        continue;
+                u->waits_to_be_read = false;
+                if (u->due.n > 0)
+                        judge_schedule(r, u);
+                else if (u->ladder.gave_up_until == 0 || read_unit(r, u) < 0)
+                        continue;
+                return;
+        }
+}
 
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
         RecoveryUnit *u = (RecoveryUnit *) ((char *) watch - offsetof(RecoveryUnit, watch));
@@ -255,7 +303,7 @@ static void on_unit_changed(UnitWatch *watch, void *userdata) {
         recovery_wake(r, u, AGAIN_UNIT_CHANGE);
         /* Did somebody restart it? If it cannot be asked now, its next change, or time, will tell. */
         if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                (void) read_unit(r, u);
 }
 
 void judge_update_watch(Recovery *r, RecoveryUnit *u) {
@@ -303,9 +351,11 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
                         memcpy(u->ladder.gave_up_on, unit->invocation, INVOCATION_ID_SIZE);
                 break;
         case GATE_PASS:
+                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
+                if (capture_comes_first(r, u, s, policy))
+                        break;
                 s->decided = true;
                 s->refusal = _RECOVERY_REFUSAL_INVALID;
-                registry_stall_rest(&r->registry, s, AGAIN_OTHER_ENDS, NSEC_INFINITY);
                 action_start(r, u, s, unit, policy);
                 break;
         default:
@@ -332,9 +382,10 @@ static void notice_hand(Recovery *r, RecoveryUnit *u, const UnitFacts *facts) {
         if (u->ladder.gave_up_until == 0 || facts->active_state != ACTIVE_STATE_ACTIVE ||
             !invocation_is_set(facts->invocation) || facts->n_restarts > 0)
                 return;
-        if (!invocation_is_set(u->ladder.gave_up_on))
+        if (!invocation_is_set(u->ladder.gave_up_on)) {
                 memcpy(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE);
-        else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
+                durable_unit(r, u);
+        } else if (memcmp(u->ladder.gave_up_on, facts->invocation, INVOCATION_ID_SIZE) != 0)
                 hand_leave_gave_up(r, u, "restarted", "somebody restarted it.");
 }
 
@@ -344,6 +395,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         Recovery *r = userdata;
         UnitPolicy policy;
 
+        r->readings--;
         r->hooks.policy(r->userdata, u->name, &policy);
         switch (result) {
         case CALL_NO_UNIT:
@@ -362,6 +414,7 @@ static void on_unit_read(UnitReader *reader, CallResult result, const UnitFacts 
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_unit(Recovery *r, RecoveryUnit *u) {
@@ -376,14 +429,16 @@ void judge_unit(Recovery *r, RecoveryUnit *u) {
         r->hooks.policy(r->userdata, u->name, &policy);
         judge_due(r, u, NULL, &policy);
         u->host_at = 0;
+        u->waits_to_be_read = false;
         if (u->due.n > 0 && u->action == REGISTRY_NONE &&
             (!systemd_is_attached(&r->systemd) || host_is_known(r, recovery_now(r), &u->host_at))) {
-                k = unit_reader_start(&u->reader, &r->systemd, u->name, on_unit_read, r);
+                k = read_unit(r, u);
                 if (k < 0)
                         unreachable(r, u, &policy, OUTCOME_BUS_LOST);
         }
         judge_update_watch(r, u);
         judge_schedule(r, u);
+        read_next(r);
 }
 
 void judge_orphan(Recovery *r, RecoveryStall *s) {
@@ -421,6 +476,16 @@ void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, Rec
         report_refused(r, name, u ? u->ladder.attempt : 0, &report);
 }
 
+void judge_bus_back(Recovery *r, RecoveryUnit *u) {
+        assert(r);
+        assert(u);
+
+        judge_update_watch(r, u);
+        /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) read_unit(r, u);
+}
+
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
         assert(r);
         assert(u);
@@ -429,7 +494,9 @@ void judge_bus_gone(Recovery *r, RecoveryUnit *u) {
                 unit_watch_stop(&u->watch);
                 r->watches--;
         }
+        r->readings -= unit_reader_is_busy(&u->reader);
         unit_reader_cancel(&u->reader);
+        u->waits_to_be_read = false;
         for (RecoveryStall *s = registry_first(&r->registry, &u->resting), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
                 if (s->again == AGAIN_UNIT_CHANGE)

@@ -5,7 +5,7 @@
  * round trip to systemd that a judgement costs.
  *
  * A pause of a process names its start time too: when the process is gone, its number will be somebody else's, and
- * nobody asked to pause that one.
+ * nobody asked to pause that one. It ends with its process, so that the list does not fill with the dead.
  */
 
 #include <errno.h>
@@ -103,6 +103,43 @@ unsigned pauses_expire(Pauses *p, nsec_t now) {
                         remove_at(p, i - 1);
                         n++;
                 }
+        return n;
+}
+
+unsigned pauses_exited(Pauses *p, uint32_t pid, uint64_t generation) {
+        unsigned n = 0;
+
+        assert(p);
+
+        for (uint32_t i = p->n; i > 0; i--) {
+                const Pause *pause = &p->entries[i - 1];
+
+                if (pause->kind != PAUSE_PID || pause->pid != pid)
+                        continue;
+                if (generation != 0 && pause->generation != 0 && generation != pause->generation)
+                        continue;
+                remove_at(p, i - 1);
+                n++;
+        }
+        return n;
+}
+
+unsigned pauses_recycled(Pauses *p, uint32_t pid, uint64_t generation) {
+        unsigned n = 0;
+
+        assert(p);
+
+        if (generation == 0)
+                return 0;
+        for (uint32_t i = p->n; i > 0; i--) {
+                const Pause *pause = &p->entries[i - 1];
+
+                if (pause->kind != PAUSE_PID || pause->pid != pid || pause->generation == 0 ||
+                    pause->generation == generation)
+                        continue;
+                remove_at(p, i - 1);
+                n++;
+        }
         return n;
 }
 

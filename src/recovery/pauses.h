@@ -53,5 +53,10 @@ unsigned pauses_remove(Pauses *p, PauseKind kind, const char *what, uint32_t pid
 /* Ends those whose time has come. Returns how many. */
 unsigned pauses_expire(Pauses *p, nsec_t now);
 
+/* The process with this pid has exited, or is known to be another one now. `generation` is that of the process that
+ * exited (0: not known, then of any), or of the one that is there now. Return how many pauses end with that. */
+unsigned pauses_exited(Pauses *p, uint32_t pid, uint64_t generation);
+unsigned pauses_recycled(Pauses *p, uint32_t pid, uint64_t generation);
+
 /* The pause that holds a process of a unit ("" for none) the longest; pid 0: the unit itself. NULL: none does. */
 const Pause *pauses_find(const Pauses *p, const char *unit, uint32_t pid, uint64_t generation, nsec_t now);

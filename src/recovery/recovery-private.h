@@ -4,11 +4,13 @@
 /* What the files of recovery share among themselves: the object, and who does which part of the work. */
 
 #include "recovery/brake.h"
+#include "recovery/durable.h"
 #include "recovery/gates.h"
 #include "recovery/recovery.h"
 #include "recovery/registry.h"
 #include "recovery/starved.h"
 #include "recovery/systemd.h"
+#include "recovery/watch.h"
 
 /* Actions under way at once. systemd runs jobs in parallel, but a host that needs more than this many restarts at
  * the same moment has another problem. */
@@ -18,11 +20,26 @@
  * RecheckSec=. */
 #define RECOVERY_WATCHES_MAX 256U
 
+/* Units that judging reads at once. The system bus of dbus-daemon lets a connection wait for 128 replies, one more ends
+ * in an error: each reading of a unit asks five questions, actions (or the captures that become such) and the watch for
+ * units that never beat read as well, and a helper of the operator's waits for one, as do the subscription, the list of
+ * units and a call. */
+#define RECOVERY_READINGS_MAX 4U
+#define BUS_REPLIES_MAX       128U
+
 /* A record's sentence: a unit's name, a remedy and systemd's own words fit. */
 #define RECOVERY_SENTENCE_MAX 1024
 
+/* What systemd said of an error, as far as it has to be kept: a unit's name and a few words. */
+#define RECOVERY_WORDS_MAX 320
+
 /* Units of the operator's (OnGaveUp=, and the like) asked for at once and not heard of yet. */
 #define RECOVERY_HELPERS_MAX 16U
+
+static_assert((RECOVERY_READINGS_MAX + RECOVERY_ACTIONS_MAX + 1) * ELEMENTSOF(((UnitReader *) 0)->slots) +
+                                              RECOVERY_HELPERS_MAX + 3 <=
+                              BUS_REPLIES_MAX,
+              "no reply that is waited for may be one too many for the bus");
 
 typedef enum ActionPhase {
         ACTION_FREE,
@@ -33,7 +50,7 @@ typedef enum ActionPhase {
 } ActionPhase;
 
 /* One transaction with systemd. */
-typedef struct Action {
+struct Action {
         Recovery *recovery;
         ActionPhase phase;
         uint32_t unit;
@@ -52,12 +69,18 @@ typedef struct Action {
         bool proven;     /* a process of another invocation than `before` beat */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
+        bool captured;                  /* CaptureUnit= has run before it */
+        bool doubted;                   /* the call ended in an error about some unit: is it the target? */
+        char words[RECOVERY_WORDS_MAX]; /* of that error */
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
+        bool overtaken;       /* the host was restarted: there is nothing to follow */
+        uint64_t proof_after; /* taken over from an observer before this one, which knew the agents: what began by
+                               * then (as AgentInfo.generation) has not begun since the action; 0: not taken over */
         UnitJob job;
         UnitReader reader;
-} Action;
+};
 
 /* A unit of the operator's that is started beside everything else; nothing waits for it. */
 typedef struct Helper {
@@ -67,6 +90,16 @@ typedef struct Helper {
         char target[UNIT_NAME_SIZE]; /* "": free */
         const char *key;             /* of the setting that names it */
 } Helper;
+
+/* A unit of the operator's that looks at a stalled process; the stall waits for its end. */
+typedef struct Capture {
+        Recovery *recovery;
+        uint64_t agent;              /* whose stall waits; 0: free */
+        char unit[UNIT_NAME_SIZE];   /* for whose sake */
+        char target[UNIT_NAME_SIZE]; /* what is started */
+        nsec_t deadline, limit;
+        UnitJob job;
+} Capture;
 
 /* What is known of the host. */
 typedef struct Host {
@@ -89,7 +122,11 @@ struct Recovery {
         Action actions[RECOVERY_ACTIONS_MAX];
         uint32_t actions_used;
         uint32_t watches;
+        uint32_t readings; /* of units, for judging */
         Helper helpers[RECOVERY_HELPERS_MAX];
+        Capture captures[RECOVERY_ACTIONS_MAX];
+        uint32_t captures_used;
+        Watch watch;
         Pauses pauses;
         nsec_t pauses_next; /* the first of them ends then; NSEC_INFINITY */
         Brake brake;
@@ -100,6 +137,7 @@ struct Recovery {
         nsec_t jumped;  /* the last jump of the clock; 0: none */
         nsec_t armed;   /* what the timer is set to; NSEC_INFINITY: nothing */
         RecoveryCounters counters;
+        Durable durable;
         char sentence[RECOVERY_SENTENCE_MAX];
 };
 
@@ -123,11 +161,36 @@ int recovery_read_text(const Recovery *r, const char *path, char *buf, size_t si
 /* Starts a unit of the operator's; what goes wrong is told and has no other consequence. */
 void helper_start(Recovery *r, const char *unit, const char *key, const char *template, uint32_t pid);
 void helpers_bus_gone(Recovery *r);
+/* The words for a call that failed. */
+const char *helper_why(CallResult result);
+
+/* capture.c */
+
+/* Whether the stall, which has passed all gates, has to wait for a capture: one that began now or is still running. Its
+ * end has the stall judged again. */
+bool capture_comes_first(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy);
+/* A process of the unit is being looked at. */
+bool capture_is_running(const Recovery *r, const char *unit);
+/* The stall was refused or has gone: what waited for the end of its recovery need not wait, and nobody waits for its
+ * capture. */
+void capture_stall_over(Recovery *r, RecoveryUnit *u, RecoveryStall *s);
+/* Whether it is the capture of that process that traces it, and nobody at a debugger. */
+bool capture_is_tracer(const Recovery *r, const char *unit, const UnitPolicy *policy, uint32_t pid,
+                       uint32_t tracer);
+void capture_tick(Recovery *r, nsec_t now);
+nsec_t capture_next(const Recovery *r);
+void captures_bus_gone(Recovery *r);
+void captures_release_all(Recovery *r);
 
 /* hand.c */
 
+/* The pauses are others: their ends are waited for. */
+void hand_arm_pauses(Recovery *r);
+
 /* Ends the pauses whose time has come. */
 void hand_tick(Recovery *r, nsec_t now);
+/* An agent's process has exited, or has the pid of an earlier one: a pause of that process alone is over. */
+void hand_process_gone(Recovery *r, const Event *event);
 /* The unit begins anew: told, and its stalls are judged again. `how`: "by-time", "by-hand", "restarted". */
 void hand_leave_gave_up(Recovery *r, RecoveryUnit *u, const char *how, const char *sentence);
 
@@ -144,6 +207,8 @@ void recovery_drop(Recovery *r, RecoveryStall *s);
 /* Makes stalls of the unit due that wait for this, and has the unit judged when the loop comes round. */
 void recovery_wake(Recovery *r, RecoveryUnit *u, RecoveryAgain what);
 void recovery_wake_all(Recovery *r, RecoveryAgain what);
+/* The same for stalls of all units that were refused as `capacity`: there is room again. */
+void recovery_wake_for_room(Recovery *r);
 
 /* judge.c */
 
@@ -153,6 +218,8 @@ void judge_unit(Recovery *r, RecoveryUnit *u);
 void judge_orphan(Recovery *r, RecoveryStall *s);
 /* Says of a stall that was still being judged that it is over. It is dropped by the caller. */
 void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why);
+/* The bus is there: what is watched is watched again. */
+void judge_bus_back(Recovery *r, RecoveryUnit *u);
 /* The bus is gone: nothing is on its way any more. */
 void judge_bus_gone(Recovery *r, RecoveryUnit *u);
 /* Has the unit judged at the earliest moment that one of its stalls waits for. */
@@ -181,7 +248,20 @@ void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
 
+/* watch.c */
+
+/* Watches units as the configuration wants it now, and asks which of them run. `doubt`: changes may have been missed. */
+void watch_start(Recovery *r, bool doubt);
+void watch_bus_gone(Recovery *r);
+/* An agent of the unit was heard for the first time. */
+void watch_beat(Recovery *r, const char *unit);
+void watch_tick(Recovery *r, nsec_t now);
+nsec_t watch_next(const Recovery *r);
+
 /* report.c */
+
+/* CLOCK_REALTIME: for people, and across a restart of the host. */
+usec_t recovery_wall(void);
 
 typedef struct ReportRefusal {
         const AgentInfo *agent;
@@ -198,6 +278,8 @@ void report_gave_up(Recovery *r, const char *unit, unsigned attempt, const Repor
 void report_notice(Recovery *r, RecoveryRecordKind kind, const char *unit, const char *reason,
                    const char *format, ...) _printf_(5, 6);
 void report_brake(Recovery *r, nsec_t until);
+/* More units have FirstBeatSec= than fit. */
+void report_unwatched(Recovery *r, const char *unit, uint32_t max);
 void report_started(Recovery *r, const char *unit, const Action *a);
 /* `text`: systemd's own words, "" for none. */
 void report_finished(Recovery *r, const char *unit, const Action *a, RecoveryOutcome outcome,

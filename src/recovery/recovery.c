@@ -72,8 +72,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         nsec_t now = recovery_now(r);
 
         r->armed = NSEC_INFINITY;
+        durable_tick(r, now);
         hand_tick(r, now);
         action_tick(r, now);
+        capture_tick(r, now);
+        watch_tick(r, now);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u;
              u = registry_unit_next(&r->registry, u)) {
                 if (u->judge_at <= now) {
@@ -83,6 +86,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                         recovery_arm(r, u->judge_at);
         }
         recovery_arm(r, MIN(action_next(r), r->pauses_next));
+        recovery_arm(r, MIN(capture_next(r), watch_next(r)));
         return 0;
 }
 
@@ -107,6 +111,16 @@ void recovery_wake_all(Recovery *r, RecoveryAgain what) {
                 recovery_wake(r, u, what);
 }
 
+void recovery_wake_for_room(Recovery *r) {
+        assert(r);
+
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
+                if (u->waits_for_capacity) {
+                        u->waits_for_capacity = false;
+                        recovery_wake(r, u, AGAIN_OTHER_ENDS);
+                }
+}
+
 void recovery_drop(Recovery *r, RecoveryStall *s) {
         RecoveryUnit *u;
 
@@ -114,9 +128,13 @@ void recovery_drop(Recovery *r, RecoveryStall *s) {
         assert(s);
 
         u = registry_stall_unit(&r->registry, s);
-        registry_stall_remove(&r->registry, s);
         if (u)
+                capture_stall_over(r, u, s);
+        registry_stall_remove(&r->registry, s);
+        if (u) {
                 u->ladder.trouble = recovery_now(r);
+                durable_unit(r, u);
+        }
 }
 
 /* ---- The bus ---------------------------------------------------------------------------------------------- */
@@ -128,6 +146,9 @@ static void on_systemd_returned(void *userdata) {
                 u->lost = _RECOVERY_OUTCOME_INVALID;
         action_bus_back(r);
         recovery_wake_all(r, AGAIN_BUS);
+        for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
+                judge_bus_back(r, u);
+        watch_start(r, true);
 }
 
 static void on_systemd_disconnected(void *userdata) {
@@ -162,6 +183,8 @@ void recovery_detach_bus(Recovery *r) {
         systemd_detach(&r->systemd);
         action_bus_gone(r);
         helpers_bus_gone(r);
+        captures_bus_gone(r);
+        watch_bus_gone(r);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_bus_gone(r, u);
 }
@@ -230,6 +253,8 @@ static void on_stall(Recovery *r, const Event *event) {
                 return;
         }
         s->since = event->now;
+        if (event->agent.id == 0)
+                memcpy(s->agent.invocation, r->watch.never_beat, INVOCATION_ID_SIZE);
         if (!u) {
                 judge_orphan(r, s);
                 return;
@@ -267,6 +292,18 @@ static void forget_exited(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) 
                 }
 }
 
+/* The unit itself beats when anybody of it does. What was taken over from an observer before this one is of a process:
+ * that one has to beat, or one of another invocation. */
+static bool ends_own_stall(const Recovery *r, const RecoveryUnit *u, const AgentInfo *agent) {
+        const RecoveryStall *s = registry_stall_at(&r->registry, u->own_stall);
+
+        if (!s)
+                return false;
+        return s->agent.pid == 0 ||
+               (s->agent.pid == agent->pid && s->agent.generation == agent->generation) ||
+               memcmp(s->agent.invocation, agent->invocation, INVOCATION_ID_SIZE) != 0;
+}
+
 static void on_beat(Recovery *r, const Event *event) {
         RecoveryUnit *u;
         RecoveryStall *s;
@@ -275,12 +312,14 @@ static void on_beat(Recovery *r, const Event *event) {
         if (s && (event->flags & (BEAT_RESUMED | BEAT_APPEARED)))
                 stall_ended(r, s, REFUSAL_RESUMED);
 
+        if (event->flags & BEAT_APPEARED)
+                watch_beat(r, event->unit);
         u = event->unit[0] == '\0' ? NULL : registry_unit(&r->registry, event->unit);
         if (!u)
                 return;
         if (event->flags & (BEAT_APPEARED | BEAT_RESUMED)) {
                 action_beat(r, u, &event->agent);
-                if (u->own_stall != REGISTRY_NONE)
+                if (ends_own_stall(r, u, &event->agent))
                         stall_ended(r, &r->registry.stalls[u->own_stall], REFUSAL_RESUMED);
                 forget_exited(r, u, &event->agent);
                 agents_changed(r, u);
@@ -310,9 +349,13 @@ void recovery_event(Recovery *r, const Event *event) {
                 on_stall(r, event);
                 break;
         case EVENT_BEAT:
+                if (event->flags & BEAT_APPEARED)
+                        hand_process_gone(r, event);
                 on_beat(r, event);
                 break;
         case EVENT_EXIT:
+                hand_process_gone(r, event);
+                __attribute__((fallthrough));
         case EVENT_FORGOTTEN:
         case EVENT_EVICTED:
                 if (event->agent.id != 0)
@@ -348,6 +391,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r = calloc(1, sizeof(Recovery));
         if (!r)
                 return -ENOMEM;
+        durable_init(r);
         r->event = sd_event_ref(event);
         r->settings = *settings;
         r->settings.recheck = MAX(settings->recheck, RECHECK_MIN);
@@ -358,6 +402,7 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
         r->userdata = userdata;
         r->armed = NSEC_INFINITY;
         r->pauses_next = NSEC_INFINITY;
+        r->watch.list_at = NSEC_INFINITY;
         k = registry_init(&r->registry, settings->stalls, settings->units);
         if (k < 0)
                 return k;
@@ -372,6 +417,10 @@ int recovery_new(sd_event *event, const RecoverySettings *settings, const Recove
                 return k;
         (void) sd_event_source_set_description(r->timer, "recovery-timer");
         r->started = recovery_now(r);
+        r->settings.state_fd = -1;
+        k = durable_start(r, settings->state_fd);
+        if (k < 0)
+                return k;
 
         *ret = TAKE_PTR(r);
         return 0;
@@ -382,12 +431,15 @@ Recovery *recovery_free(Recovery *r) {
                 return NULL;
         action_release_all(r);
         helpers_bus_gone(r);
+        captures_release_all(r);
+        watch_bus_gone(r);
         for (RecoveryUnit *u = r->registry.units ? registry_unit_first(&r->registry) : NULL; u;
              u = registry_unit_next(&r->registry, u)) {
                 unit_reader_cancel(&u->reader);
                 unit_watch_stop(&u->watch);
         }
         systemd_detach(&r->systemd);
+        durable_done(r);
         registry_done(&r->registry);
         sd_event_source_disable_unref(r->timer);
         sd_event_unref(r->event);
@@ -420,6 +472,7 @@ int recovery_reconfigure(Recovery *r, const RecoverySettings *settings) {
                 u->rest_at = NSEC_INFINITY;
                 judge_schedule(r, u);
         }
+        watch_start(r, false);
         return 0;
 }
 
@@ -449,8 +502,8 @@ uint32_t recovery_standing(const Recovery *r) {
         return r->registry.stalls_used;
 }
 
-static RecoveryUnitState unit_state(const RecoveryUnitView *view, const RecoveryUnit *u) {
-        if (u->action != REGISTRY_NONE)
+static RecoveryUnitState unit_state(const Recovery *r, const RecoveryUnitView *view, const RecoveryUnit *u) {
+        if (u->action != REGISTRY_NONE || capture_is_running(r, u->name))
                 return UNIT_STATE_RECOVERING;
         if (view->gave_up_until > 0)
                 return UNIT_STATE_GAVE_UP;
@@ -496,7 +549,7 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
         view.gave_up_until = u->ladder.gave_up_until > now ? u->ladder.gave_up_until : 0;
         if (u->resting.last != REGISTRY_NONE)
                 view.last_refusal = r->registry.stalls[u->resting.last].refusal;
-        view.state = unit_state(&view, u);
+        view.state = unit_state(r, &view, u);
         *ret = view;
 }
 

@@ -30,6 +30,8 @@ typedef struct RecoverySettings {
         uint32_t stalls;      /* stalls that can stand at once: the observer's capacity; 1 .. 1,048,576 */
         uint32_t units;       /* units with a state of their own; 1 .. 65,534 */
         const char *own_unit; /* the observer's own unit, which it never touches; NULL or "" when there is none */
+        int state_fd; /* the state directory, opened, and needed by recovery_new() only; -1: nothing outlives the
+                       * process. What is in it is in force from then on, and what is wrong with it is a record */
         int64_t priority; /* of recovery's timer among the loop's sources (the bus's is its owner's business) */
 
         /* May change with a reload. */
@@ -87,6 +89,12 @@ typedef struct RecoveryHooks {
         /* The agents of a unit as they are now; all zero for a unit that has none. */
         void (*agents)(void *userdata, const char *unit, RecoveryAgents *ret);
 
+        /* The patterns of units that have to beat in time (FirstBeatSec=): i from 0 until NULL is returned. And: such a unit
+         * did not, and is to be announced as a stall without an agent; this one does call back, into recovery_event().
+         * NULL: nobody watches. */
+        const char *(*first_beat_at)(void *userdata, size_t i);
+        void (*never_beat)(void *userdata, const char *unit, nsec_t deadline);
+
         /* Reads a small file of /proc or /sys, terminated; cuts it at size - 1. Returns its length, negative errno.
          * NULL: read it from the file system. A test injects texts here. */
         int (*read_text)(void *userdata, const char *path, char *buf, size_t size);
@@ -97,7 +105,8 @@ typedef struct RecoveryHooks {
 int recovery_new(sd_event *event, const RecoverySettings *settings, const RecoveryHooks *hooks,
                  void *userdata, Recovery **ret);
 
-/* Lets go of the bus and of every action under way; no hook is called. Takes NULL, returns NULL. */
+/* Lets go of the bus and of every action under way; no hook is called, and nothing is written: to the state directory
+ * this is what the process's death is. Takes NULL, returns NULL. */
 Recovery *recovery_free(Recovery *r);
 DEFINE_CLEANUP_FUNC(Recovery, recovery_free)
 
@@ -130,7 +139,7 @@ void recovery_loop_lag(Recovery *r, nsec_t lag);
 
 /*
  * Holds recovery back: of a unit or those a glob covers, of one process ("pid:N"), of everything (""). span 0: until
- * resumed. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
+ * resumed. The pause of a process also ends with that process. A pause for the same `what` replaces the one before. Actions under way go on. Returns 0, -EINVAL when
  * `what` is none of these, -E2BIG when the reason is longer than PAUSE_REASON_MAX - 1 bytes, -ESRCH when there is no
  * such process, -ENOSPC when there are too many pauses.
  */

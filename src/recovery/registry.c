@@ -272,7 +272,8 @@ RecoveryUnit *registry_unit(const Registry *g, const char *name) {
 
 static bool unit_is_needed(const RecoveryUnit *u, nsec_t now) {
         return registry_unit_stalls(u) > 0 || u->action != REGISTRY_NONE ||
-               ladder_wait(&u->ladder, now) > 0 || u->ladder.gave_up_until > 0;
+               unit_reader_is_busy(&u->reader) || ladder_wait(&u->ladder, now) > 0 ||
+               u->ladder.gave_up_until > 0;
 }
 
 static void unit_release(Registry *g, RecoveryUnit *u) {

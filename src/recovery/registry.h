@@ -18,12 +18,22 @@ typedef struct StallList {
         uint32_t first, last, n;
 } StallList;
 
+/* What became of the stall's capture. */
+typedef enum StallCapture {
+        STALL_CAPTURE_NONE,
+        STALL_CAPTURE_RUNNING,
+        STALL_CAPTURE_DONE,
+        STALL_CAPTURE_FAILED, /* or nobody waits for it any more */
+} StallCapture;
+
 /* A stall that stands. */
 typedef struct RecoveryStall {
         AgentInfo agent; /* as it was when it stalled; id 0: the unit itself, which did not beat */
         StallReason reason;
-        bool due;                /* what it waited for has come (or it is new): it is to be judged */
-        bool by_hand;            /* somebody wants it recovered now, whatever the gates of policy say */
+        bool due;     /* what it waited for has come (or it is new): it is to be judged */
+        bool by_hand; /* somebody wants it recovered now, whatever the gates of policy say */
+        StallCapture capture;
+        bool capture_open; /* what becomes of the stall after it is not known yet: others of its unit wait */
         nsec_t starved_since;    /* the host was starved when it was first judged; 0: it was not */
         bool decided;            /* at least one record says what became of it */
         RecoveryRefusal refusal; /* the last record's, if it was a refusal */
@@ -36,11 +46,13 @@ typedef struct RecoveryStall {
         uint32_t hash_next;  /* doubles as the link of the free list */
 } RecoveryStall;
 
-typedef struct RecoveryUnit {
+typedef struct RecoveryUnit RecoveryUnit;
+struct RecoveryUnit {
         char name[UNIT_NAME_SIZE];
         Ladder ladder;
         UnitReader reader; /* the question on its way to systemd */
         UnitWatch watch;   /* set while a stall waits for the unit to change, or an action needs to know */
+        bool waits_to_be_read;   /* as many units are being read as may be */
         bool waits_for_capacity; /* one of the stalls was refused as `capacity` */
         RecoveryOutcome lost;    /* it was said already that systemd cannot be asked, in this way */
         uint64_t restarts;
@@ -58,7 +70,8 @@ typedef struct RecoveryUnit {
         uint32_t n_exited;                     /* stalls of processes that are gone */
         uint32_t prev, next; /* in the list of units in use, the least recently taken first */
         uint32_t hash_next;
-} RecoveryUnit;
+        uint64_t saved; /* tells what the state file has of it; 0: nothing */
+};
 
 typedef struct Registry {
         RecoveryStall *stalls;

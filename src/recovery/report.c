@@ -12,6 +12,7 @@
 
 #include "recovery/recovery-private.h"
 #include "util/parse.h"
+#include "util/text.h"
 #include "util/unit-name.h"
 
 /* Nobody reads nanoseconds in a sentence. */
@@ -72,18 +73,25 @@ static void add_again(Recovery *r, RecoveryAgain again, nsec_t at, nsec_t now) {
                 add(r, "%s", sentences[again]);
 }
 
-static void remember(Recovery *r, const RecoveryRecord *record) {
-        RecoveryPast *p = history_add(&r->history);
+usec_t recovery_wall(void) {
         struct timespec ts = {};
 
         (void) clock_gettime(CLOCK_REALTIME, &ts);
-        p->wall = (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / NSEC_PER_USEC;
+}
+
+static void remember(Recovery *r, const RecoveryRecord *record) {
+        RecoveryPast *p = history_add(&r->history);
+
+        p->wall = recovery_wall();
         p->kind = record->kind;
         p->pid = record->pid;
         p->attempt = record->attempt;
         (void) snprintf(p->unit, sizeof(p->unit), "%s", record->unit);
         (void) snprintf(p->reason, sizeof(p->reason), "%s", record->reason);
-        (void) snprintf(p->sentence, sizeof(p->sentence), "%s", record->sentence);
+        /* Others' words are in it, and it may be cut: what goes to the bus and to the file has to be text. */
+        (void) text_printable(p->sentence, sizeof(p->sentence), record->sentence);
+        durable_decision(r, p);
 }
 
 static void emit(Recovery *r, RecoveryRecord *record, const AgentInfo *agent) {
@@ -272,6 +280,30 @@ void report_brake(Recovery *r, nsec_t until) {
                       span(buf, nsec_sub(until, recovery_now(r))));
 }
 
+void report_unwatched(Recovery *r, const char *unit, uint32_t max) {
+        const AgentInfo nobody = { .origin = ORIGIN_KERNEL_ATTESTED };
+        RecoveryRecord record = {
+                .kind = RECORD_REFUSED,
+                .announce = true,
+                .when = recovery_now(r),
+                .unit = unit,
+                .stall_reason = STALL_NEVER_BEAT,
+                .refusal = REFUSAL_CAPACITY,
+                .outcome = _RECOVERY_OUTCOME_INVALID,
+                .again = AGAIN_NEVER,
+                .again_at = NSEC_INFINITY,
+                .reason = recovery_refusal_to_string(REFUSAL_CAPACITY),
+        };
+
+        r->counters.refusals[REFUSAL_CAPACITY]++;
+        r->sentence[0] = '\0';
+        add(r,
+            "More than %u running units have FirstBeatSec=: nobody waits for the first beat of %s, and of "
+            "others after it.",
+            max, unit);
+        emit(r, &record, &nobody);
+}
+
 /* ---- Actions ---------------------------------------------------------------------------------------------- */
 
 static RecoveryRecord action_record(RecoveryRecordKind kind, const char *unit, const Action *a, nsec_t now) {
@@ -304,6 +336,8 @@ void report_started(Recovery *r, const char *unit, const Action *a) {
                 add(r, "Asking systemd to restart the unit (attempt %u).", a->attempt);
         if (a->by_hand)
                 add(r, " Somebody asked for it by hand.");
+        if (a->captured)
+                add(r, " CaptureUnit= has run: the journal has what the process was doing.");
         if (a->deferred)
                 add(r, " The host is starved and has been for as long as a verdict is put off "
                        "(MaxDeferralSec=): it stands.");
@@ -332,7 +366,8 @@ static void add_access_denied(Recovery *r, const Action *a) {
                                             "services that are not protected",
                 [UNIT_ACTION_RESTART] = "varta's polkit rule does not give the verb `restart`: use "
                                         "Action=try-restart, or write a "
-                                        "rule after the commented examples in varta's documentation",
+                                        "rule after the commented examples in polkit-examples.rules of "
+                                        "varta's documentation",
                 [UNIT_ACTION_START] = "install polkit and varta's rule for it, which allows the user "
                                       "`varta` to start units named "
                                       "varta-*.service; for other names write one",

@@ -21,15 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "recovery/systemd.h"
-
-#define SYSTEMD_NAME      "org.freedesktop.systemd1"
-#define SYSTEMD_PATH      "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER   "org.freedesktop.systemd1.Manager"
-#define SYSTEMD_UNIT      "org.freedesktop.systemd1.Unit"
-#define SYSTEMD_SERVICE   "org.freedesktop.systemd1.Service"
-#define SYSTEMD_UNIT_PATH SYSTEMD_PATH "/unit"
-#define PROPERTIES        "org.freedesktop.DBus.Properties"
+#include "recovery/systemd-private.h"
 
 /* A unit's name becomes at most three times as long in a path, and a match has some 200 characters beside it. */
 #define MATCH_MAX (3 * UNIT_NAME_SIZE + 256)
@@ -84,8 +76,12 @@ CallResult call_result_from_error(const char *name) {
 
 static CallResult call_result(sd_bus_message *m) {
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        CallResult result = call_result_from_error(e ? e->name : NULL);
 
-        return call_result_from_error(e ? e->name : NULL);
+        /* It is polkit's own unit that cannot be started, to be asked whether we may; ours is not spoken of. */
+        if (result == CALL_NO_UNIT && e->message && strstr(e->message, " polkit.service "))
+                return CALL_DENIED;
+        return result;
 }
 
 /* ---- The connection --------------------------------------------------------------------------------------- */
@@ -126,8 +122,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-/* Installing a match failed or not: without a callback of one's own sd-bus closes the connection on failure. */
-static int on_match_installed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+int systemd_match_installed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
@@ -144,7 +139,7 @@ int systemd_attach(Systemd *s, sd_bus *bus, const SystemdHandlers *handlers, voi
                                    "type='signal',sender='org.freedesktop.DBus.Local',"
                                    "path='/org/freedesktop/DBus/Local',"
                                    "interface='org.freedesktop.DBus.Local',member='Disconnected'",
-                                   on_disconnected, on_match_installed, s);
+                                   on_disconnected, systemd_match_installed, s);
         if (r < 0)
                 goto fail;
         r = sd_bus_add_match_async(
@@ -152,7 +147,7 @@ int systemd_attach(Systemd *s, sd_bus *bus, const SystemdHandlers *handlers, voi
                         "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                         "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
                         "arg0='" SYSTEMD_NAME "'",
-                        on_owner_changed, on_match_installed, s);
+                        on_owner_changed, systemd_match_installed, s);
         if (r < 0)
                 goto fail;
         r = subscribe(s);
@@ -185,6 +180,7 @@ typedef enum UnitProperty {
         PROPERTY_REFUSE_MANUAL_START,
         PROPERTY_REFUSE_MANUAL_STOP,
         PROPERTY_INACTIVE_EXIT,
+        PROPERTY_ACTIVE_ENTER,
         PROPERTY_FREEZER_STATE,
         _UNIT_PROPERTY_MAX,
 } UnitProperty;
@@ -200,6 +196,7 @@ static const struct {
         [PROPERTY_REFUSE_MANUAL_START] = { "RefuseManualStart", "b" },
         [PROPERTY_REFUSE_MANUAL_STOP] = { "RefuseManualStop", "b" },
         [PROPERTY_INACTIVE_EXIT] = { "InactiveExitTimestampMonotonic", "t" },
+        [PROPERTY_ACTIVE_ENTER] = { "ActiveEnterTimestampMonotonic", "t" },
         [PROPERTY_FREEZER_STATE] = { "FreezerState", "s" },
 };
 
@@ -213,8 +210,10 @@ static int read_unit_property(sd_bus_message *m, UnitProperty p, UnitFacts *fact
         switch (p) {
         case PROPERTY_LOAD_STATE:
                 r = sd_bus_message_read(m, "s", &s);
-                if (r >= 0)
+                if (r >= 0) {
                         facts->found = strcmp(s, "not-found") != 0;
+                        facts->loaded = strcmp(s, "loaded") == 0;
+                }
                 return r;
         case PROPERTY_ACTIVE_STATE:
                 r = sd_bus_message_read(m, "s", &s);
@@ -245,6 +244,8 @@ static int read_unit_property(sd_bus_message *m, UnitProperty p, UnitFacts *fact
                 return r;
         case PROPERTY_INACTIVE_EXIT:
                 return sd_bus_message_read(m, "t", &facts->inactive_exit);
+        case PROPERTY_ACTIVE_ENTER:
+                return sd_bus_message_read(m, "t", &facts->active_enter);
         case PROPERTY_FREEZER_STATE:
                 r = sd_bus_message_read(m, "s", &s);
                 if (r >= 0)
@@ -289,8 +290,11 @@ static int read_unit_entry(sd_bus_message *m, UnitFacts *facts) {
         return r < 0 ? r : 1;
 }
 
-static int read_unit_reply(sd_bus_message *m, UnitFacts *facts) {
+int unit_facts_read(sd_bus_message *m, UnitFacts *facts) {
         int r;
+
+        assert(m);
+        assert(facts);
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r < 0)
@@ -308,7 +312,7 @@ static int on_unit_read(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 
         result = call_result(m);
         if (result == CALL_OK) {
-                r = read_unit_reply(m, &reader->facts);
+                r = unit_facts_read(m, &reader->facts);
                 if (r < 0)
                         result = CALL_FAILED;
         }
@@ -412,8 +416,8 @@ int unit_watch_start(UnitWatch *watch, Systemd *s, const char *unit, UnitWatchHa
                         path);
         watch->handler = handler;
         watch->userdata = userdata;
-        return MIN(sd_bus_add_match_async(s->bus, &watch->slot, match, on_unit_changed, on_match_installed,
-                                          watch),
+        return MIN(sd_bus_add_match_async(s->bus, &watch->slot, match, on_unit_changed,
+                                          systemd_match_installed, watch),
                    0);
 }
 
@@ -481,7 +485,7 @@ static int match_job(UnitJob *job, Systemd *s) {
         return sd_bus_add_match_async(s->bus, &job->match,
                                       "type='signal',sender='" SYSTEMD_NAME "',path='" SYSTEMD_PATH
                                       "',interface='" SYSTEMD_MANAGER "',member='JobRemoved'",
-                                      on_job_removed, on_match_installed, job);
+                                      on_job_removed, systemd_match_installed, job);
 }
 
 int unit_job_start(UnitJob *job, Systemd *s, UnitAction verb, const char *unit, const char *mode,

@@ -9,7 +9,8 @@
 
 /* One reading of a unit's properties. */
 typedef struct UnitFacts {
-        bool found; /* LoadState= is not "not-found" */
+        bool found;  /* LoadState= is not "not-found" */
+        bool loaded; /* LoadState= is "loaded": not masked either, and nothing wrong with it */
         bool refuse_manual_start, refuse_manual_stop;
         bool has_job;
         bool auto_restart;    /* SubState=: systemd itself will start it again (Restart=) */
@@ -18,6 +19,7 @@ typedef struct UnitFacts {
         ActiveState active_state;
         uint8_t invocation[INVOCATION_ID_SIZE];
         usec_t inactive_exit;               /* CLOCK_MONOTONIC; when the unit left "inactive"; 0: never */
+        usec_t active_enter;                /* likewise; when it became active; 0: never */
         usec_t timeout_start, timeout_stop; /* USEC_INFINITY: none */
         uint32_t n_restarts;                /* by Restart=, since somebody started it by hand */
 } UnitFacts;

@@ -5,12 +5,10 @@
  * the order in which it states them. Every eight bytes of input are a frame. Both have to give the same verdict each time.
  */
 
-#include <stdio.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "ingress/replay.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CAPACITY  3U
 #define THRESHOLD NSEC_PER_SEC
@@ -158,8 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Model model = {};
         Replay replay;
 
-        if (replay_init(&replay, CAPACITY, 1) < 0)
-                abort();
+        CHECK(replay_init(&replay, CAPACITY, 1) == 0);
         for (; size >= STEP_SIZE; data += STEP_SIZE, size -= STEP_SIZE) {
                 VlpSecureHeader header = { .iv_random = { data[1] & 7 }, .iv_counter = data[2] };
                 VlpFrame frame = { .pid = 2 + (data[0] & 7), .nonce = data[3], .timestamp = data[4] };

@@ -6,20 +6,10 @@
  */
 
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "ingress/secure.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                                    \
-        do {                                                                                                \
-                if (!(condition)) {                                                                         \
-                        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);             \
-                        abort();                                                                            \
-                }                                                                                           \
-        } while (0)
 
 static KeyRing *make_ring(void) {
         KeyRing *ring;

@@ -314,7 +314,7 @@ class Rig:
         self.installed = [line for line in log.splitlines() if line]
         script = (SOURCE / "units" / "post-install").read_text()
         self.post_install = self.run(["sh", "-s"], input=script).stdout
-        for name in ("varta-test-worker", "varta-test-udp-worker"):
+        for name in ("varta-test-worker", "varta-test-udp-worker", "varta-test-udp-agent"):
             if (self.build / "tests/system" / name).exists():
                 target = self.root / "usr/local/bin" / name
                 shutil.copy2(self.build / "tests/system" / name, target)
@@ -404,9 +404,9 @@ Environment=UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode={SANITIZER
 
     # The bus
 
-    def call(self, member, signature="", *arguments, check=True, user=None, path=BUS_PATH, interface=BUS_NAME):
-        """Calls a method of the observer, never starting it; returns the reply's values."""
-        command = ["busctl", "--system", "--json=short", "--auto-start=no", "call", BUS_NAME, path, interface, member]
+    def call(self, member, signature="", *arguments, check=True, user=None, path=BUS_PATH, interface=BUS_NAME, name=BUS_NAME):
+        """Calls a method, the observer's if not told otherwise, never starting it; returns the reply's values."""
+        command = ["busctl", "--system", "--json=short", "--auto-start=no", "call", name, path, interface, member]
         done = self.run(command + ([signature, *map(str, arguments)] if signature else []), check=check, user=user)
         if done.returncode != 0:
             return done

@@ -84,7 +84,9 @@ def _(rig):
                     "ip -n far addr add 10.86.74.3/24 dev far0", "ip -n far link set far0 up"):
         rig.run(command.split())
     rig.systemctl("daemon-reload")
-    rig.systemctl("stop", "varta.service", "varta-udp.socket")
+    # The socket first: a beat that comes between the two would start the service again.
+    rig.systemctl("stop", "varta-udp.socket")
+    rig.systemctl("stop", "varta.service")
     rig.systemctl("start", "varta.service")
     rig.write("/root/relay.py", (pathlib.Path(__file__).parent / "relay.py").read_text(), 0o755)
     relay = rig.start(["ip", "netns", "exec", "far", "/usr/bin/python3", "/root/relay.py", "9000", NEAR, "8674", FAR])

@@ -5,6 +5,7 @@
  *     --interval=MS    between beats (default 50)
  *     --socket=ADDR    where to (default: the library's)
  *     --ignore-term    does not end at SIGTERM, as a program that is busy shutting down
+ *     --wedge-after=N  wedges of its own accord after so many beats, as a program with a fault that always comes back
  *
  * SIGUSR1 wedges it: the process lives, keeps its socket, and its work makes no progress any more. SIGUSR2 makes
  * it say "degraded" from then on. It says nothing on its own account, except when it cannot go on.
@@ -26,6 +27,7 @@
 #define WAIT_MS         100
 #define INTERVAL_MS     50
 #define INTERVAL_MAX_MS 60000
+#define BEATS_MAX       1000000
 
 static volatile sig_atomic_t wedged;
 static volatile sig_atomic_t degraded;
@@ -47,19 +49,19 @@ static int install_handlers(bool ignore_term) {
         return 0;
 }
 
-static int parse_interval(const char *text, int *ret) {
+static int parse_number(const char *text, int max, int *ret) {
         char *end;
         long value;
 
         errno = 0;
         value = strtol(text, &end, 10);
-        if (errno != 0 || end == text || *end != '\0' || value < 1 || value > INTERVAL_MAX_MS)
+        if (errno != 0 || end == text || *end != '\0' || value < 1 || value > max)
                 return -EINVAL;
         *ret = (int) value;
         return 0;
 }
 
-static int beat_for_ever(VartaAgent *agent, int interval) {
+static int beat_for_ever(VartaAgent *agent, int interval, int wedge_after) {
         uint32_t turn = 0;
 
         for (;;) {
@@ -73,6 +75,8 @@ static int beat_for_ever(VartaAgent *agent, int interval) {
                                     WAIT_MS);
                 if (r < 0)
                         return r;
+                if (wedge_after > 0 && turn >= (uint32_t) wedge_after)
+                        wedged = 1;
                 /* Not sleep(): a signal that wedges must also end the wait. */
                 (void) poll(NULL, 0, interval);
         }
@@ -82,14 +86,17 @@ int main(int argc, char *argv[]) {
         static const struct option options[] = { { "interval", required_argument, NULL, 'i' },
                                                  { "socket", required_argument, NULL, 's' },
                                                  { "ignore-term", no_argument, NULL, 't' },
+                                                 { "wedge-after", required_argument, NULL, 'w' },
                                                  {} };
         const char *address = NULL;
-        int interval = INTERVAL_MS, c, r;
+        int interval = INTERVAL_MS, wedge_after = 0, c, r;
         bool ignore_term = false;
         VartaAgent *agent;
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                if (c == 'i' && parse_interval(optarg, &interval) >= 0)
+                if (c == 'i' && parse_number(optarg, INTERVAL_MAX_MS, &interval) >= 0)
+                        continue;
+                else if (c == 'w' && parse_number(optarg, BEATS_MAX, &wedge_after) >= 0)
                         continue;
                 else if (c == 's')
                         address = optarg;
@@ -102,7 +109,7 @@ int main(int argc, char *argv[]) {
         if (r >= 0)
                 r = varta_open(address, &agent);
         if (r >= 0) {
-                r = beat_for_ever(agent, interval);
+                r = beat_for_ever(agent, interval, wedge_after);
                 varta_close(agent);
         }
         fprintf(stderr, "cannot beat: %s\n", strerror(-r));

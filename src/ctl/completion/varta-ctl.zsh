@@ -45,12 +45,16 @@ _arguments -C \
         '--sort=[by this column]:column:(id pid unit state status last-beat beats payload origin mode agents stalled restarts last-outcome backoff)' \
         '(-r --reverse)'{-r,--reverse}'[the other way round]' \
         '(-n --lines)'{-n+,--lines=}'[so many events]:number:(all)' \
+        '(-d --delay)'{-d+,--delay=}'[between two looks]:span' \
         '--journal[look into the journal, further back]' \
         '--root=[look below this directory]:directory:_directories' \
         '--for=[pause for so long]:span' \
         '--reason=[why it is paused]:reason' \
         '--status=[beat with this status]:status:(ok degraded critical)' \
         '--payload=[beat with this number]:number' \
+        '(--socket)--udp=[beat over the network]:host and port' \
+        '(--master-key-file)--key-file=[seal with the first key of this file]:file:_files' \
+        '(--key-file)--master-key-file=[seal with a key derived from the first one of this file]:file:_files' \
         '--stdin[beat once for every line of standard input]' \
         '1:verb:((
                 status\:"show how the fleet is, or units and processes"
@@ -58,7 +62,9 @@ _arguments -C \
                 units\:"list the units of agents and their recovery"
                 show\:"show the policy in force and where it is set"
                 history\:"show what recovery did, or did not, and why"
+                top\:"show the fleet unit by unit, live"
                 monitor\:"show what happens, as it happens"
+                metrics\:"show what is counted, as Prometheus reads it"
                 forget\:"drop agents from the list"
                 pause\:"hold recovery back, of something or everything"
                 resume\:"let recovery go on, or release the storm brake"
@@ -73,7 +79,7 @@ _arguments -C \
 
 if [[ $state == argument ]]; then
         case $words[1] in
-        status | list | units | show | history) _varta_ctl_observed ;;
+        status | list | units | show | history | top) _varta_ctl_observed ;;
         forget) _varta_ctl_agents ;;
         pause | resume | recover) _varta_ctl_observed ;;
         verify) _files ;;

@@ -19,6 +19,14 @@ static FakeUnit *find(FakeSystemd *f, const char *name) {
         return NULL;
 }
 
+/* It became active as another invocation: now. */
+static void note_time(const FakeSystemd *f, FakeUnit *u) {
+        if (u->state != ACTIVE_STATE_ACTIVE || u->entered == u->invocation || !f->clock)
+                return;
+        u->entered = u->invocation;
+        u->active_enter = *f->clock / NSEC_PER_USEC;
+}
+
 FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation) {
         for (size_t i = 0; i < FAKE_UNITS; i++) {
                 FakeUnit *u = &f->units[i];
@@ -33,6 +41,7 @@ FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation) {
                         .invocation = invocation,
                 };
                 (void) snprintf(u->name, sizeof(u->name), "%s", name);
+                note_time(f, u);
                 return u;
         }
         ck_abort_msg("no room for a unit");
@@ -82,6 +91,7 @@ static int on_get_all(FakeSystemd *f, const FakeUnit *u, sd_bus_message *call) {
         append(m, "SubState", "s", u->sub_state);
         append(m, "FreezerState", "s", u->frozen ? "frozen" : "running");
         append(m, "InactiveExitTimestampMonotonic", "t", u->inactive_exit);
+        append(m, "ActiveEnterTimestampMonotonic", "t", u->active_enter);
         append(m, "Job", "(uo)", u->job, "/");
         append(m, "RefuseManualStart", "b", 0);
         append(m, "RefuseManualStop", "b", u->refuse_manual);
@@ -128,15 +138,23 @@ static int on_property(FakeSystemd *f, sd_bus_message *m) {
 
 /* ---- Jobs ------------------------------------------------------------------------------------------------- */
 
-void fake_changed(FakeSystemd *f, const FakeUnit *u) {
+void fake_changed(FakeSystemd *f, FakeUnit *u) {
         sd_bus_message *m = NULL;
         char *path = NULL;
 
+        note_time(f, u);
         if (!f->bus)
                 return;
         ck_assert_int_ge(sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path), 0);
         ck_assert_int_ge(sd_bus_message_new_signal(f->bus, &m, path, PROPERTIES, "PropertiesChanged"), 0);
-        ck_assert_int_ge(sd_bus_message_append(m, "sa{sv}as", UNIT, 0, 1, "ActiveState"), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "s", UNIT), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
+        append(m, "ActiveState", "s", active_state_to_string(u->state));
+        append(m, "ActiveEnterTimestampMonotonic", "t", u->active_enter);
+        append(m, "Job", "(uo)", u->job, "/");
+        append_invocation(m, u->invocation);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "as", 1, "Conditions"), 0);
         ck_assert_int_ge(sd_bus_send(f->bus, m, NULL), 0);
         sd_bus_message_unref(m);
         free(path);
@@ -241,6 +259,40 @@ static int enqueue(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) 
         return 1;
 }
 
+/* Patterns are the caller's business here: all that run. */
+static int on_list(FakeSystemd *f, sd_bus_message *call) {
+        sd_bus_message *m = NULL;
+        int r;
+
+        f->lists++;
+        if (f->no_list)
+                return sd_bus_reply_method_errorf(call, "org.example.Broken", "It broke.");
+        ck_assert_int_ge(sd_bus_message_new_method_return(call, &m), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'a', "(ssssssouso)"), 0);
+        for (size_t i = 0; i < FAKE_UNITS; i++) {
+                const FakeUnit *u = &f->units[i];
+
+                if (u->name[0] == '\0' ||
+                    (u->state != ACTIVE_STATE_ACTIVE && u->state != ACTIVE_STATE_RELOADING &&
+                     u->state != ACTIVE_STATE_ACTIVATING))
+                        continue;
+                ck_assert_int_ge(sd_bus_message_append(m, "(ssssssouso)", u->name, "A unit", "loaded",
+                                                       active_state_to_string(u->state), u->sub_state, "",
+                                                       "/", u->job, "", "/"),
+                                 0);
+        }
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        r = sd_bus_send(f->bus, m, NULL);
+        sd_bus_message_unref(m);
+        return r < 0 ? r : 1;
+}
+
+void fake_reloaded(FakeSystemd *f) {
+        for (int begins = 1; begins >= 0; begins--)
+                ck_assert_int_ge(sd_bus_emit_signal(f->bus, MANAGER_PATH, MANAGER, "Reloading", "b", begins),
+                                 0);
+}
+
 static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
         const char *name, *mode;
         FakeUnit *u;
@@ -261,7 +313,11 @@ static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
                 return sd_bus_reply_method_errorf(
                                 m, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
                                 "Interactive authentication required.");
+        case FAKE_NO_POLKIT:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit polkit.service is masked.");
         case FAKE_NO_SUCH_UNIT:
+                u->found = false;
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
                                                   "Unit is masked.");
         case FAKE_CONFLICT:
@@ -312,6 +368,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 f->subscriptions++;
                 return sd_bus_reply_method_return(m, NULL);
         }
+        if (strcmp(member, "ListUnitsByPatterns") == 0)
+                return on_list(f, m);
         return on_request(f, m, member);
 }
 

@@ -28,6 +28,7 @@ typedef enum FakeJob {
         FAKE_SLOW_START,    /* the job is done while the unit still starts, until fake_finish() */
         FAKE_DENIED,        /* the errors that the call itself can end with */
         FAKE_NO_SUCH_UNIT,
+        FAKE_NO_POLKIT, /* the same error, and the unit it is about is polkit's */
         FAKE_CONFLICT,
         FAKE_BROKEN,     /* an error that nobody has heard of */
         FAKE_DEAF,       /* no reply ever */
@@ -46,6 +47,8 @@ typedef struct FakeUnit {
         uint32_t job;  /* 0: none */
         bool starting; /* a held slow start, not a held job */
         uint64_t inactive_exit;
+        uint64_t active_enter; /* kept by itself: when it became active as this invocation: */
+        uint8_t entered;
         FakeJob next;
         unsigned calls; /* requests for jobs */
         unsigned reads;
@@ -58,8 +61,11 @@ typedef struct FakeSystemd {
         sd_bus *bus;
         FakeUnit units[FAKE_UNITS];
         uint32_t jobs;
+        const nsec_t *clock; /* of the world that it is in; NULL: it has no time */
         unsigned subscriptions;
-        bool mute; /* properties are not answered */
+        unsigned lists; /* questions for the units that run */
+        bool no_list;   /* which fail */
+        bool mute;      /* properties are not answered */
 } FakeSystemd;
 
 void fake_init(FakeSystemd *f, PrivateBus *private_bus, sd_event *event);
@@ -71,8 +77,10 @@ void fake_leave(FakeSystemd *f);
 /* An active service, its invocation all bytes `invocation`. */
 FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation);
 /* Says that the unit's properties changed. */
-void fake_changed(FakeSystemd *f, const FakeUnit *u);
+void fake_changed(FakeSystemd *f, FakeUnit *u);
 /* Sets the state, and says so. */
 void fake_set_state(FakeSystemd *f, FakeUnit *u, ActiveState state);
+/* Says that systemd has read its units anew. */
+void fake_reloaded(FakeSystemd *f);
 /* Ends a held job or start: with a new invocation when the result is "done" and the unit runs. */
 void fake_finish(FakeSystemd *f, FakeUnit *u, const char *result);

@@ -24,6 +24,7 @@ void stage_init(Stage *s) {
         private_bus_start(&s->private_bus);
         world_init(&s->w);
         fake_init(&s->f, &s->private_bus, s->w.event);
+        s->f.clock = &s->w.now;
         world_settle(&s->w);
         stage_connect(s);
         world_settle(&s->w);

@@ -123,6 +123,48 @@ START_TEST(test_a_pause_expires) {
 }
 END_TEST
 
+START_TEST(test_a_pause_ends_with_its_process) {
+        WorldAgent *a, *other;
+        char text[64];
+        Stage s;
+
+        stage_init(&s);
+        ck_assert_int_eq(recovery_pause(s.w.recovery, "pid:1001", 0, ""), 0);
+        a = stage_stalled(&s, U, FAKE_DONE);
+        world_expect(&s.w, "paused paused", "refused paused", NULL);
+        other = world_agent(&s.w, "other.service", 2);
+        world_exit(&s.w, other);
+        world_expect_nothing(&s.w);
+        world_exit(&s.w, a);
+        world_expect(&s.w, "resumed exited", NULL);
+        ck_assert_ptr_null(recovery_pause_at(s.w.recovery, 0));
+
+        /* The same pid, and another process: seen at its first beat. */
+        other = world_agent(&s.w, "other.service", 3);
+        (void) snprintf(text, sizeof(text), "pid:%u", other->info.pid);
+        ck_assert_int_eq(recovery_pause(s.w.recovery, text, 0, ""), 0);
+        other->info.generation++;
+        world_appear(&s.w, other);
+        world_expect(&s.w, "paused paused", "resumed exited", NULL);
+
+        /* The process of another host that has the number: is not meant. */
+        other->info.generation--;
+        ck_assert_int_eq(recovery_pause(s.w.recovery, text, 0, ""), 0);
+        other->info.source = 1;
+        world_exit(&s.w, other);
+        world_expect(&s.w, "paused paused", NULL);
+
+        /* One that never was an agent: gone when the next pause comes. */
+        (void) snprintf(text, sizeof(text), "/proc/%u/stat", other->info.pid);
+        world_text(&s.w, text, NULL);
+        ck_assert_int_eq(recovery_pause(s.w.recovery, "pid:2000", 0, ""), 0);
+        world_expect(&s.w, "resumed exited", "paused paused", NULL);
+        ck_assert_str_eq(recovery_pause_at(s.w.recovery, 0)->what, "pid:2000");
+        ck_assert_ptr_null(recovery_pause_at(s.w.recovery, 1));
+        stage_done(&s);
+}
+END_TEST
+
 START_TEST(test_bad_pauses) {
         char reason[PAUSE_REASON_MAX + 1];
         Stage s;
@@ -327,9 +369,11 @@ END_TEST
 
 int main(void) {
         const TTest *tests[] = {
-                test_brake,           test_pauses,         test_a_pause_expires,
-                test_bad_pauses,      test_on_gave_up,     test_gave_up_is_left,
-                test_recover_by_hand, test_a_starved_host, test_a_host_starved_for_ever,
+                test_brake,           test_pauses,
+                test_a_pause_expires, test_a_pause_ends_with_its_process,
+                test_bad_pauses,      test_on_gave_up,
+                test_gave_up_is_left, test_recover_by_hand,
+                test_a_starved_host,  test_a_host_starved_for_ever,
         };
 
         return run_tests("recovery-hand", tests, ELEMENTSOF(tests));

@@ -185,6 +185,40 @@ START_TEST(test_two_hundred_of_two_hundred) {
 }
 END_TEST
 
+/* More than the bus lets us ask for at once. */
+START_TEST(test_many_units) {
+        enum {
+                UNITS = 60
+        };
+        unsigned asked = 0;
+        Stage s;
+
+        stage_init(&s);
+        for (unsigned i = 0; i < UNITS; i++) {
+                WorldAgent *a;
+                char name[32];
+
+                (void) snprintf(name, sizeof(name), "herd@%u.service", i);
+                (void) fake_unit(&s.f, name, 1);
+                a = world_agent(&s.w, name, 1);
+                a->info.threshold = NSEC_PER_MSEC;
+                world_stall(&s.w, a);
+                ck_assert_uint_le(s.w.recovery->readings, RECOVERY_READINGS_MAX);
+        }
+        ck_assert_uint_eq(s.w.recovery->readings, RECOVERY_READINGS_MAX);
+        world_settle(&s.w);
+        ck_assert_uint_eq(s.w.recovery->readings, 0);
+        for (unsigned i = 0; i < UNITS; i++) {
+                ck_assert_uint_eq(s.f.units[i].reads, 1 + s.f.units[i].calls);
+                asked += s.f.units[i].calls;
+        }
+        ck_assert_uint_eq(asked, RECOVERY_ACTIONS_MAX);
+        ck_assert_uint_eq(recovery_counters(s.w.recovery)->refusals[REFUSAL_CAPACITY], UNITS - asked);
+        s.w.n_records = 0;
+        stage_done(&s);
+}
+END_TEST
+
 START_TEST(test_what_waited_for_an_action_is_judged_at_its_end) {
         WorldAgent *a, *b;
         Stage s;
@@ -508,6 +542,7 @@ int main(void) {
                 test_an_administrators_stop_is_never_undone,
                 test_ten_of_ten,
                 test_two_hundred_of_two_hundred,
+                test_many_units,
                 test_what_waited_for_an_action_is_judged_at_its_end,
                 test_backoff_doubles,
                 test_gave_up,

@@ -73,6 +73,8 @@ START_TEST(test_outcomes) {
                 { "the unit vanished", FAKE_VANISHED, "finished unit-gone", 0, "no such unit" },
                 { "not allowed", FAKE_DENIED, "finished access-denied", 0,
                   "install polkit and varta's rule" },
+                { "polkit is masked", FAKE_NO_POLKIT, "finished access-denied", 0,
+                  "install polkit and varta's rule" },
                 { "masked", FAKE_NO_SUCH_UNIT, "finished unit-gone", 0, "\"Unit is masked.\"" },
                 { "somebody's job in the way", FAKE_CONFLICT, "finished job-canceled", 0, "beside another" },
                 { "an unknown error", FAKE_BROKEN, "finished job-failed", 0, "\"It broke.\"" },
@@ -434,6 +436,58 @@ START_TEST(test_a_oneshot_instead) {
 }
 END_TEST
 
+/* The oneshot restarts the unit and waits for that: the new process beats before it is done. */
+START_TEST(test_a_oneshot_that_restarts) {
+        FakeUnit *target;
+        WorldAgent *a;
+        Stage s;
+
+        stage_init(&s);
+        s.w.policy.action.verb = UNIT_ACTION_START;
+        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
+        target = fake_unit(&s.f, "varta-fix.service", 1);
+        target->state = ACTIVE_STATE_INACTIVE;
+        target->next = FAKE_HELD;
+        a = stage_stalled(&s, U, FAKE_DONE);
+        world_exit(&s.w, a);
+        world_appear(&s.w, world_agent(&s.w, U, 2));
+        world_settle(&s.w);
+        world_expect(&s.w, "started silent", NULL);
+        fake_finish(&s.f, target, "done");
+        world_settle(&s.w);
+        world_expect(&s.w, "finished recovered", NULL);
+        stage_done(&s);
+}
+END_TEST
+
+/* It mends the process itself, which beats before the oneshot is done, and ever since. */
+START_TEST(test_a_oneshot_that_mends) {
+        FakeUnit *target;
+        WorldAgent *a;
+
+        for (int mended = 0; mended < 2; mended++) {
+                Stage s;
+
+                stage_init(&s);
+                s.w.policy.action.verb = UNIT_ACTION_START;
+                (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
+                target = fake_unit(&s.f, "varta-fix.service", 1);
+                target->state = ACTIVE_STATE_INACTIVE;
+                target->next = FAKE_HELD;
+                a = stage_stalled(&s, U, FAKE_DONE);
+                world_resume(&s.w, a);
+                fake_finish(&s.f, target, "done");
+                world_settle(&s.w);
+                a->info.stalled = !mended;
+                world_advance(&s.w, 5 * NSEC_PER_SEC);
+                ck_assert_uint_eq(s.w.n_records, 2);
+                ck_assert_str_eq(world_record(&s.w, 1), mended ? "finished recovered" : "finished no-beat");
+                s.w.n_records = 0;
+                stage_done(&s);
+        }
+}
+END_TEST
+
 START_TEST(test_names_that_need_escaping) {
         static const char *const names[] = {
                 "a\\x2db@c:d.e_f.service",
@@ -494,6 +548,8 @@ int main(void) {
                 test_access_denied_is_asked_again_after_the_longest_wait,
                 test_the_remedy_depends_on_the_verb,
                 test_a_oneshot_instead,
+                test_a_oneshot_that_restarts,
+                test_a_oneshot_that_mends,
                 test_names_that_need_escaping,
                 test_freed_in_the_middle,
         };

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "ingress/secure.h"
+#include "vlp/crc32c.h"
+#include "vlp/unaligned.h"
 
 typedef struct Sealed {
         uint8_t data[VLP_SECURE_MAX_SIZE];
@@ -47,23 +49,35 @@ static inline KeyRing *ring_new(size_t shared, size_t master) {
         return ring;
 }
 
-/* Seals with the key of this number of the form, counted as ring_new() does. */
+/* Puts a pid into a frame, without a question whether an agent can have it, and the right CRC behind. */
+static inline void frame_set_pid(uint8_t *frame, uint32_t pid) {
+        store_le32(frame + VLP_OFFSET_PID, pid);
+        store_le32(frame + VLP_OFFSET_CRC, vlp_crc32c(frame, VLP_OFFSET_CRC));
+}
+
+/* Seals these 32 bytes, whatever they are, with the key of this number of the form, counted as ring_new() does. */
+static inline void seal_bytes(const VlpSecureHeader *header, unsigned key, const uint8_t *frame,
+                              Sealed *ret) {
+        uint8_t k[VLP_KEY_SIZE];
+
+        key_number(key + 16 * header->form, k);
+        if (header->form == VLP_SECURE_MASTER)
+                vlp_derive_agent_key(k, header->agent_pid, k);
+        ret->size = vlp_secure_seal(header, k, frame, ret->data);
+}
+
+/* Seals a beat, likewise; its pid may be one that no agent has. */
 static inline void seal_beat(const Beat *b, unsigned key, Sealed *ret) {
         VlpSecureHeader h = { .form = b->form, .iv_counter = b->counter };
-        uint8_t k[VLP_KEY_SIZE], frame[VLP_FRAME_SIZE];
-        VlpFrame f = { .pid = b->pid, .nonce = b->nonce, .timestamp = b->timestamp };
+        VlpFrame f = { .pid = MAX(b->pid, VLP_PID_MIN), .nonce = b->nonce, .timestamp = b->timestamp };
+        uint8_t frame[VLP_FRAME_SIZE];
 
         if (b->nonce == VLP_NONCE_TERMINAL)
                 f.status = VLP_STATUS_CRITICAL;
-        if (b->pid < VLP_PID_MIN)
-                memset(frame, 0, sizeof(frame)); /* whatever: it is no frame */
-        else
-                ck_assert_int_eq(vlp_frame_encode(&f, frame), 0);
+        ck_assert_int_eq(vlp_frame_encode(&f, frame), 0);
+        frame_set_pid(frame, b->pid);
         memcpy(h.iv_random, &b->session, sizeof(h.iv_random));
-        key_number(key + 16 * b->form, k);
-        if (b->form == VLP_SECURE_MASTER) {
+        if (b->form == VLP_SECURE_MASTER)
                 h.agent_pid = b->agent_pid ?: b->pid;
-                vlp_derive_agent_key(k, h.agent_pid, k);
-        }
-        ret->size = vlp_secure_seal(&h, k, frame, ret->data);
+        seal_bytes(&h, key, frame, ret);
 }

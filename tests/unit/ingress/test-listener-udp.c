@@ -10,7 +10,11 @@
 #include "ingress/listener-udp.h"
 #include "rows.h"
 #include "util/fd.h"
+#include "varta-build.h"
 #include "world.h"
+#if HAVE_SECURE_UDP
+#include "sealed.h"
+#endif
 
 static World world;
 static ListenerRules rules;
@@ -93,7 +97,7 @@ END_TEST
 /* ---- receiving -------------------------------------------------------------------------------------------- */
 
 /* Binds to a port that the kernel chooses; returns a socket that is connected to it. */
-static int listen_udp(int family) {
+static int listen_as(int family, const char *name, Transport transport) {
         PeerAddress a = { .sa.sa_family = (sa_family_t) family };
         socklen_t n = family == AF_INET ? sizeof(a.in) : sizeof(a.in6);
         Listener l;
@@ -109,8 +113,8 @@ static int listen_udp(int family) {
                 return -1;
         }
         ck_assert_int_eq(getsockname(fd, &a.sa, &n), 0);
-        ck_assert_int_eq(listener_adopt(fd, LISTENER_NAME_PLAINTEXT, _FEATURE_ALL, &l), 0);
-        ck_assert_int_eq(l.transport, TRANSPORT_UDP);
+        ck_assert_int_eq(listener_adopt(fd, name, _FEATURE_ALL, &l), 0);
+        ck_assert_int_eq(l.transport, transport);
         ck_assert(l.loopback);
         (void) world_add(&world, &l);
         ingress_set_rules(world.ingress, 0, &rules);
@@ -118,6 +122,10 @@ static int listen_udp(int family) {
         fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         ck_assert_int_eq(connect(fd, &a.sa, n), 0);
         return fd;
+}
+
+static int listen_udp(int family) {
+        return listen_as(family, LISTENER_NAME_PLAINTEXT, TRANSPORT_UDP);
 }
 
 static const Datagram *receive_one(int fd, const void *data, size_t size) {
@@ -211,6 +219,166 @@ START_TEST(test_two_hosts) {
 }
 END_TEST
 
+/* ---- what the kernel drops -------------------------------------------------------------------------------- */
+
+/* Sends until the queue cannot have taken all of it; returns how many were sent. The kernel drops what finds no room and
+ * tells the sender nothing. */
+static uint64_t overflow(int fd, uint64_t n) {
+        uint8_t frame[VLP_FRAME_SIZE];
+
+        for (uint64_t i = 0; i < n; i++) {
+                make_beat(frame, 4242, i + 1);
+                ck_assert_int_eq(send_bytes(fd, frame, sizeof(frame), 0), 0);
+        }
+        return n;
+}
+
+/* The kernel tells of drops with the next datagram that it takes, so each round ends with one that finds room. */
+START_TEST(test_drops) {
+        _cleanup_close_ int fd = listen_udp(AF_INET);
+        int small = 1; /* the kernel makes it its smallest: a few datagrams */
+        uint64_t sent = 0, before = 0;
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(setsockopt(ingress_listener(world.ingress, 0)->fd, SOL_SOCKET, SO_RCVBUF, &small,
+                                    sizeof(small)),
+                         0);
+        for (unsigned round = 0; round < 3; round++) {
+                sent += overflow(fd, 500);
+                world_settle(&world);
+                ck_assert_uint_lt(world.datagrams, sent);
+                sent += overflow(fd, 1);
+                world_settle(&world);
+                ck_assert_uint_eq(world.datagrams + world.dropped, sent);
+                ck_assert_uint_gt(world.dropped, before);
+                before = world.dropped;
+        }
+        ck_assert_uint_eq(world.dropped, ingress_listener(world.ingress, 0)->drops);
+}
+END_TEST
+
+/* The kernel's count has 32 bits, and goes on at 0. */
+START_TEST(test_drops_wrap) {
+        _cleanup_close_ int fd = listen_udp(AF_INET);
+        Listener *l = (Listener *) ingress_listener(world.ingress, 0);
+        int small = 1;
+
+        ck_assert_int_eq(setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+        l->drops = UINT32_MAX - 9; /* as if ten were missing to the round number when we last looked */
+        (void) overflow(fd, 500);
+        world_settle(&world);
+        (void) overflow(fd, 1);
+        world_settle(&world);
+        ck_assert_uint_eq(world.dropped, l->drops + UINT64_C(10));
+}
+END_TEST
+
+#if HAVE_SECURE_UDP
+/* ---- sealed ----------------------------------------------------------------------------------------------- */
+
+static int listen_secure(size_t shared, size_t master) {
+        SecureKeys *keys;
+        Secure *secure;
+        int fd;
+
+        fd = listen_as(AF_INET, LISTENER_NAME_SECURE, TRANSPORT_SECURE_UDP);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(secure_new(16, 1, 0, &secure), 0);
+        ingress_set_secure(world.ingress, secure);
+        if (shared + master > 0) {
+                ck_assert_int_eq(secure_keys_new(ring_new(shared, master), 1, &keys), 0);
+                ingress_set_keys(world.ingress, 0, keys);
+        }
+        return fd;
+}
+
+static Beat beat(VlpSecureForm form, uint32_t n) {
+        return (Beat){
+                .form = form, .pid = 4242, .session = 5, .counter = n, .nonce = n + 1, .timestamp = n
+        };
+}
+
+static const Datagram *receive_beat(int fd, const Beat *b, unsigned key) {
+        Sealed s;
+
+        seal_beat(b, key, &s);
+        return receive_one(fd, s.data, s.size);
+}
+
+START_TEST(test_sealed) {
+        _cleanup_close_ int fd = listen_secure(3, 3);
+
+        for (VlpSecureForm form = 0; form < _VLP_SECURE_FORM_MAX; form++) {
+                Beat b = beat(form, 0);
+                const Datagram *d;
+                VlpFrame frame;
+
+                d = receive_beat(fd, &b, 1);
+                ck_assert_int_eq(d->verdict, RECEIVE_OK);
+                ck_assert_int_eq(d->origin, ORIGIN_NETWORK_UNVERIFIED);
+                ck_assert_uint_eq(d->source, SOURCE_LOCAL);
+                ck_assert_uint_eq(d->pid, 0);
+                ck_assert_int_eq(vlp_frame_decode(world.records[0].frame, &frame), VLP_ERROR_NONE);
+                ck_assert_uint_eq(frame.pid, 4242);
+                ck_assert_uint_eq(world.attempted, 3);
+                ck_assert_int_eq(receive_beat(fd, &b, 1)->verdict, RECEIVE_REPLAYED);
+                ck_assert_int_eq(receive_beat(fd, &b, 3)->verdict, RECEIVE_DECRYPT_FAILED);
+                ck_assert_uint_eq(world.attempted, 3);
+        }
+}
+END_TEST
+
+START_TEST(test_sealed_sizes) {
+        _cleanup_close_ int fd = listen_secure(1, 1);
+        static uint8_t data[2048];
+
+        for (size_t n = 0; n <= 200; n++) {
+                bool tried = n == VLP_SECURE_SHARED_SIZE || n == VLP_SECURE_MASTER_SIZE;
+
+                ck_assert_int_eq(receive_one(fd, data, n)->verdict,
+                                 tried ? RECEIVE_DECRYPT_FAILED : RECEIVE_MIS_SIZED);
+                ck_assert_uint_eq(world.attempted, tried);
+        }
+        /* Longer than the buffer: cut off, and known as such. */
+        ck_assert_int_eq(receive_one(fd, data, sizeof(data))->verdict, RECEIVE_MIS_SIZED);
+        ck_assert_uint_eq(world.attempted, 0);
+}
+END_TEST
+
+START_TEST(test_sealed_sources) {
+        _cleanup_close_ int fd = listen_secure(2, 0);
+        uint64_t sources[2];
+
+        rules.source = SOURCE_RULE_KEY;
+        ingress_set_rules(world.ingress, 0, &rules);
+        for (unsigned key = 0; key < 2; key++) {
+                Beat b = beat(VLP_SECURE_SHARED, 0);
+
+                sources[key] = receive_beat(fd, &b, key)->source;
+                ck_assert_uint_ne(sources[key], SOURCE_LOCAL);
+        }
+        ck_assert_uint_ne(sources[0], sources[1]);
+        rules.source = SOURCE_RULE_ADDRESS;
+        ingress_set_rules(world.ingress, 0, &rules);
+        for (unsigned key = 0; key < 2; key++) {
+                Beat b = beat(VLP_SECURE_SHARED, 1);
+
+                sources[key] = receive_beat(fd, &b, key)->source;
+        }
+        ck_assert_uint_eq(sources[0], sources[1]);
+}
+END_TEST
+
+START_TEST(test_no_keys) {
+        _cleanup_close_ int fd = listen_secure(0, 0);
+        Beat b = beat(VLP_SECURE_SHARED, 0);
+
+        ck_assert_int_eq(receive_beat(fd, &b, 0)->verdict, RECEIVE_DECRYPT_FAILED);
+        ck_assert_uint_eq(world.attempted, 0);
+}
+END_TEST
+#endif
+
 int main(void) {
         Suite *s = suite_create("ingress-listener-udp");
 
@@ -230,6 +398,15 @@ int main(void) {
                 { "only 32 bytes are a beat", test_sizes },
                 { "the listener's rules give origin, source and unit", test_rules },
                 { "one pid from two addresses is two agents", test_two_hosts },
+                { "what the kernel drops is counted, each drop once", test_drops },
+                { "the kernel's count of drops may go on at 0", test_drops_wrap },
+#if HAVE_SECURE_UDP
+                { "a secure listener opens both forms, counts its attempts, and refuses the rest",
+                  test_sealed },
+                { "other sizes cost no attempt", test_sealed_sizes },
+                { "agents are told apart by key or by address, as the rules say", test_sealed_sources },
+                { "without keys nothing opens", test_no_keys },
+#endif
         };
         for (size_t i = 0; i < ELEMENTSOF(more); i++) {
                 TCase *tc = tcase_create(more[i].title);

@@ -160,7 +160,8 @@ START_TEST(test_mismatch) {
 }
 END_TEST
 
-START_TEST(test_no_state) {
+/* pid 0 and 1, in a frame that is right in everything else. */
+START_TEST(test_bad_pid) {
         Beat good = beat(VLP_SECURE_SHARED, 9, 0);
         VlpFrame frame;
 
@@ -171,9 +172,50 @@ START_TEST(test_no_state) {
                         begin(1, 1, 1);
                         for (unsigned i = 0; i < 3; i++) {
                                 ck_assert_int_eq(receive_beat(&bad, 0, HOME), RECEIVE_OK);
-                                ck_assert_int_ne(vlp_frame_decode(opened, &frame), VLP_ERROR_NONE);
+                                ck_assert_int_eq(vlp_frame_decode(opened, &frame), VLP_ERROR_BAD_PID);
                         }
                         ck_assert_int_eq(receive_beat(&good, 0, HOME), RECEIVE_OK);
+                }
+}
+END_TEST
+
+/* A frame for every other rule that it can break: the byte that breaks it, and whether the CRC is made right again. */
+START_TEST(test_no_state) {
+        static const struct {
+                VlpError error;
+                size_t offset, n;
+                uint8_t byte;
+                bool right_crc;
+        } cases[] = {
+                { VLP_ERROR_BAD_MAGIC, VLP_OFFSET_MAGIC, 1, 'v', true },
+                { VLP_ERROR_BAD_VERSION, VLP_OFFSET_VERSION, 1, 1, true },
+                { VLP_ERROR_BAD_CRC, VLP_OFFSET_PAYLOAD, 1, 1, false },
+                { VLP_ERROR_BAD_STATUS, VLP_OFFSET_STATUS, 1, 4, true },
+                { VLP_ERROR_STALL_ON_WIRE, VLP_OFFSET_STATUS, 1, 3, true },
+                { VLP_ERROR_BAD_TIMESTAMP, VLP_OFFSET_TIMESTAMP, 8, 0xff, true },
+                { VLP_ERROR_BAD_NONCE, VLP_OFFSET_NONCE, 8, 0xff, true },
+        };
+        const VlpFrame good = { .pid = 9, .nonce = 1, .timestamp = 1 };
+
+        for (VlpSecureForm form = 0; form < _VLP_SECURE_FORM_MAX; form++)
+                for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                        VlpSecureHeader h = { .form = form, .agent_pid = form == VLP_SECURE_MASTER ? 9 : 0 };
+                        Beat other = beat(form, 10, 0);
+                        uint8_t bytes[VLP_FRAME_SIZE];
+                        VlpFrame frame;
+                        Sealed s;
+
+                        begin(1, 1, 1);
+                        ck_assert_int_eq(vlp_frame_encode(&good, bytes), 0);
+                        memset(bytes + cases[i].offset, cases[i].byte, cases[i].n);
+                        if (cases[i].right_crc)
+                                frame_set_pid(bytes, 9);
+                        seal_bytes(&h, 0, bytes, &s);
+                        for (unsigned k = 0; k < 3; k++) {
+                                ck_assert_int_eq(receive(&s, HOME), RECEIVE_OK);
+                                ck_assert_int_eq(vlp_frame_decode(opened, &frame), cases[i].error);
+                        }
+                        ck_assert_int_eq(receive_beat(&other, 0, HOME), RECEIVE_OK);
                 }
 }
 END_TEST
@@ -392,7 +434,8 @@ int main(void) {
                 { "every other size is refused before any cryptography", test_sizes },
                 { "a frame that names another pid than its envelope is refused, and leaves no state",
                   test_mismatch },
-                { "a frame that does not decode is handed on and leaves no state", test_no_state },
+                { "pid 0 and 1 are handed on as BadPid and leave no state", test_bad_pid },
+                { "a frame that breaks another rule is handed on and leaves no state", test_no_state },
                 { "an agent_pid of 0 finds nothing in an empty cache", test_pid_zero },
                 { "replays are refused in every order, after a rotation, and from other addresses",
                   test_replays },

@@ -60,9 +60,18 @@ static void on_settled(void *userdata) {
 }
 
 static void on_dropped(void *userdata, uint8_t listener, uint64_t n, nsec_t now) {
+        World *w = userdata;
+
+        ck_assert_uint_lt(listener, w->n_listeners);
+        ck_assert_uint_gt(n, 0);
+        w->dropped += n;
 }
 
 static void on_attempted(void *userdata, uint64_t n) {
+        World *w = userdata;
+
+        ck_assert_uint_gt(n, 0);
+        w->attempted += n;
 }
 
 static const IngressHooks hooks = {
@@ -94,6 +103,7 @@ void world_done(World *w) {
 
 void world_clear(World *w) {
         w->batches = w->datagrams = w->empties = w->settled = w->failures = 0;
+        w->dropped = w->attempted = 0;
         w->largest_batch = w->n_records = 0;
         w->last_error = 0;
 }

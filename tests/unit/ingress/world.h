@@ -24,6 +24,8 @@ struct World {
         uint8_t n_listeners;
 
         uint64_t batches, datagrams, empties, settled, failures;
+        uint64_t dropped;   /* by the kernel */
+        uint64_t attempted; /* keys */
         size_t largest_batch;
         int last_error;
         size_t n_records; /* the first RECORDS_MAX datagrams; counting goes on */

@@ -139,6 +139,39 @@ START_TEST(test_remove) {
 }
 END_TEST
 
+START_TEST(test_its_process_is_gone) {
+        static const struct {
+                const char *title;
+                uint32_t pid;
+                uint64_t pause_generation, generation;
+                bool exited, recycled; /* whether the pause ends: by this exit, by this newcomer */
+        } rows[] = {
+                { "the process itself", 7, 5, 5, true, false },
+                { "another process", 8, 5, 5, false, false },
+                { "another process that had its number", 7, 5, 4, false, true },
+                { "a process whose start nobody knows", 7, 5, 0, true, false },
+                { "the process, and its start was not known", 7, 0, 5, true, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                for (int exits = 0; exits < 2; exits++) {
+                        static Pauses p;
+                        Pause pauses[] = { make("", 9, 0), make("pid:7", 9, rows[i].pause_generation),
+                                           make("a.service", 9, 0) };
+                        unsigned n;
+
+                        p.n = 0;
+                        for (size_t k = 0; k < ELEMENTSOF(pauses); k++)
+                                ck_assert_int_eq(pauses_add(&p, &pauses[k]), 0);
+                        n = exits ? pauses_exited(&p, rows[i].pid, rows[i].generation)
+                                  : pauses_recycled(&p, rows[i].pid, rows[i].generation);
+                        ck_assert_msg(n == (exits ? rows[i].exited : rows[i].recycled), "%s, %s: %u",
+                                      rows[i].title, exits ? "exits" : "is there now", n);
+                        ck_assert_uint_eq(p.n, ELEMENTSOF(pauses) - n);
+                }
+}
+END_TEST
+
 START_TEST(test_full) {
         static Pauses p;
         char what[32];
@@ -156,8 +189,8 @@ START_TEST(test_full) {
 END_TEST
 
 int main(void) {
-        const TTest *tests[] = { test_parse, test_whom_it_holds, test_the_longest_counts, test_remove,
-                                 test_full };
+        const TTest *tests[] = { test_parse,  test_whom_it_holds,       test_the_longest_counts,
+                                 test_remove, test_its_process_is_gone, test_full };
 
         return run_tests("recovery-pauses", tests, ELEMENTSOF(tests));
 }

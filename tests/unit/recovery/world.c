@@ -86,9 +86,23 @@ static int hook_read_text(void *userdata, const char *path, char *buf, size_t si
                 else if (strcmp(name, "cgroup") == 0)
                         text = "0::/x\n";
         }
+        if (!text && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+                text = "0f53d8a5-9d1b-4d6c-8a51-6f3b2c1d0e9f\n";
         if (!text)
                 return -ENOENT;
         return snprintf(buf, size, "%s", text);
+}
+
+static const char *hook_first_beat_at(void *userdata, size_t i) {
+        return i == 0 ? ((World *) userdata)->first_beat : NULL;
+}
+
+static void hook_never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        World *w = userdata;
+
+        w->never_beats++;
+        w->never_beat_deadline = deadline;
+        world_never_beat(w, unit);
 }
 
 static const RecoveryHooks hooks = {
@@ -97,6 +111,8 @@ static const RecoveryHooks hooks = {
         .policy = hook_policy,
         .agent = hook_agent,
         .agents = hook_agents,
+        .first_beat_at = hook_first_beat_at,
+        .never_beat = hook_never_beat,
         .read_text = hook_read_text,
 };
 
@@ -118,6 +134,7 @@ RecoverySettings world_settings(void) {
                 .units = 64,
                 .own_unit = "varta@7.service",
                 .recheck = 5 * NSEC_PER_SEC,
+                .state_fd = -1,
         };
 }
 
@@ -131,6 +148,18 @@ void world_init_with(World *w, const RecoverySettings *settings) {
         ck_assert_int_eq(recovery_new(w->event, settings, &hooks, w, &w->recovery), 0);
         /* The observer's own start is long over; and no timer of this world fires before turn() makes it. */
         w->now += NSEC_PER_HOUR;
+}
+
+void world_kill(World *w) {
+        w->recovery = recovery_free(w->recovery);
+        /* The next observer knows nobody: whoever beats appears to it, under another id. */
+        for (size_t i = 0; i < WORLD_AGENTS; i++)
+                w->agents[i].info.id = 0;
+}
+
+void world_revive(World *w, const RecoverySettings *settings) {
+        ck_assert_ptr_null(w->recovery);
+        ck_assert_int_eq(recovery_new(w->event, settings, &hooks, w, &w->recovery), 0);
 }
 
 void world_init(World *w) {

@@ -42,6 +42,9 @@ typedef struct World {
         unsigned n_records;
         WorldText texts[WORLD_TEXTS];
         uint64_t ids;
+        const char *first_beat;     /* the one pattern with FirstBeatSec=; NULL: none */
+        unsigned never_beats;       /* units that were announced */
+        nsec_t never_beat_deadline; /* of the last one */
 } World;
 
 /* Mode=enforce and the specification's defaults for everything else. */
@@ -51,6 +54,10 @@ void world_init(World *w);
 void world_init_with(World *w, const RecoverySettings *settings);
 RecoverySettings world_settings(void);
 void world_done(World *w);
+
+/* The observer dies, without a word to anybody, and comes back: with settings.state_fd it has a memory. */
+void world_kill(World *w);
+void world_revive(World *w, const RecoverySettings *settings);
 
 /* A confirmed, attested, silent agent of a unit ("" for none), its invocation all bytes `invocation`. */
 WorldAgent *world_agent(World *w, const char *unit, uint8_t invocation);

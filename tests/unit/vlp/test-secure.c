@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vectors.h"
 #include "vlp/secure.h"
 
 /* What is refused must leave this as it was. */
@@ -28,36 +29,12 @@ typedef struct Vector {
         VlpSecureHeader header;
 } Vector;
 
-static size_t unhex(const char *hex, uint8_t *data, size_t size) {
-        size_t n = strlen(hex) / 2;
-
-        ck_assert_uint_eq(strlen(hex) % 2, 0);
-        ck_assert_uint_le(n, size);
-        for (size_t i = 0; i < n; i++) {
-                char digits[3] = { hex[2 * i], hex[2 * i + 1], 0 }, *end;
-
-                data[i] = (uint8_t) strtoul(digits, &end, 16);
-                ck_assert_msg(end == digits + 2, "'%s' is not hex", digits);
-        }
-
-        return n;
-}
-
-static struct json_object *row_value(struct json_object *row, const char *key, enum json_type type) {
-        struct json_object *value = NULL;
-
-        ck_assert_msg(json_object_object_get_ex(row, key, &value), "the row has no '%s'", key);
-        ck_assert_msg(json_object_is_type(value, type), "'%s' is of another type", key);
-        return value;
-}
-
 static void row_bytes(struct json_object *row, const char *key, uint8_t *data, size_t size) {
-        ck_assert_uint_eq(unhex(json_object_get_string(row_value(row, key, json_type_string)), data, size),
-                          size);
+        ck_assert_uint_eq(unhex(row_string(row, key), data, size), size);
 }
 
 static uint32_t row_u32(struct json_object *row, const char *key) {
-        uint64_t value = json_object_get_uint64(row_value(row, key, json_type_int));
+        uint64_t value = row_number(row, key);
 
         ck_assert_uint_le(value, UINT32_MAX);
         return (uint32_t) value;
@@ -147,8 +124,8 @@ END_TEST
 START_TEST(test_kdf_vector) {
         struct json_object *row =
                         json_object_array_get_idx(json_object_object_get(vectors, "kdf"), (size_t) _i);
-        const char *kind = json_object_get_string(row_value(row, "kind", json_type_string));
-        uint64_t index = json_object_get_uint64(row_value(row, "index", json_type_int));
+        const char *kind = row_string(row, "kind");
+        uint64_t index = row_number(row, "index");
         uint8_t input[VLP_KEY_SIZE], expected[VLP_KEY_SIZE], out[VLP_KEY_SIZE];
         size_t size = VLP_KEY_SIZE;
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vectors.h"
 #include "vlp/crc32c.h"
 #include "vlp/frame.h"
 
@@ -21,38 +22,6 @@ static struct json_object *vectors;
 
 static struct json_object *row_get(const char *list, int i) {
         return json_object_array_get_idx(json_object_object_get(vectors, list), (size_t) i);
-}
-
-static const char *row_string(struct json_object *row, const char *key) {
-        struct json_object *value = NULL;
-
-        ck_assert_msg(json_object_object_get_ex(row, key, &value), "the row has no '%s'", key);
-        ck_assert_msg(json_object_is_type(value, json_type_string), "'%s' is not a string", key);
-        return json_object_get_string(value);
-}
-
-static uint64_t row_number(struct json_object *row, const char *key) {
-        struct json_object *value = NULL;
-
-        ck_assert_msg(json_object_object_get_ex(row, key, &value), "the row has no '%s'", key);
-        ck_assert_msg(json_object_is_type(value, json_type_int), "'%s' is not a number", key);
-        return json_object_get_uint64(value);
-}
-
-/* Fills `data` from hex digits and returns the number of bytes. */
-static size_t unhex(const char *hex, uint8_t *data, size_t size) {
-        size_t n = strlen(hex) / 2;
-
-        ck_assert_uint_eq(strlen(hex) % 2, 0);
-        ck_assert_uint_le(n, size);
-        for (size_t i = 0; i < n; i++) {
-                char digits[3] = { hex[2 * i], hex[2 * i + 1], 0 }, *end;
-
-                data[i] = (uint8_t) strtoul(digits, &end, 16);
-                ck_assert_msg(end == digits + 2, "'%s' is not hex", digits);
-        }
-
-        return n;
 }
 
 START_TEST(test_crc32c) {
