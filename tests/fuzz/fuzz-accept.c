@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t n;
 
         CHECK(header);
-        memcpy(header, data, size);
+        if (size > 0) /* there may be no data at all to point at */
+                memcpy(header, data, size);
         header[size] = 0;
 
         CHECK(metrics_content_type(accept_choose(header)));

@@ -20,7 +20,7 @@ ADDRESS = ("127.0.0.1", 9674)
 
 
 def get(request):
-    connection = http.client.HTTPConnection(*ADDRESS, timeout=request.get("timeout", 10))
+    connection = http.client.HTTPConnection(ADDRESS[0], request.get("port", ADDRESS[1]), timeout=request.get("timeout", 10))
     connection.request(request.get("method", "GET"), request.get("path", "/metrics"), headers=request.get("headers", {}))
     answer = connection.getresponse()
     return {"status": answer.status, "headers": {k.lower(): v for k, v in answer.getheaders()}, "body": answer.read().decode()}
