@@ -19,7 +19,7 @@
  * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business. If there
  * is one, its first beat may well come while the oneshot still waits for its start.
  *
- * An action never judges: when it is over it wakes what waited for its end, and the loop comes round to it.
+ * How it ends, and what follows from that, is action-end.c.
  */
 
 #include <stdio.h>
@@ -39,7 +39,7 @@
 
 static void action_look(Recovery *r, Action *a);
 
-static RecoveryUnit *action_unit(const Recovery *r, const Action *a) {
+RecoveryUnit *action_unit(const Recovery *r, const Action *a) {
         return &r->registry.units[a->unit];
 }
 
@@ -54,7 +54,7 @@ bool action_needs_watch(const Action *a) {
         return a->phase == ACTION_SETTLING || a->phase == ACTION_PROVING;
 }
 
-static void action_release(Recovery *r, Action *a) {
+void action_release(Recovery *r, Action *a) {
         RecoveryUnit *u = action_unit(r, a);
 
         unit_job_detach(&a->job);
@@ -62,117 +62,6 @@ static void action_release(Recovery *r, Action *a) {
         a->phase = ACTION_FREE;
         r->actions_used--;
         u->action = REGISTRY_NONE;
-}
-
-/* ---- The end ---------------------------------------------------------------------------------------------- */
-
-/* What the ladder makes of an outcome, and when the unit's next action is thinkable; 0: not by time. */
-static nsec_t climb(Recovery *r, RecoveryUnit *u, const Action *a, const UnitPolicy *policy,
-                    RecoveryOutcome outcome) {
-        nsec_t now = recovery_now(r);
-
-        if (outcome_climbs(outcome) && a->accepted) {
-                ladder_climb(&u->ladder, &policy->restart_backoff, now);
-                return u->ladder.backoff_until;
-        }
-        switch (outcome) {
-        case OUTCOME_ACCESS_DENIED:
-                /* Somebody has to install or write something: the longest wait there is. */
-                ladder_hold(&u->ladder, now, policy->restart_backoff.max);
-                break;
-        case OUTCOME_JOB_CANCELED:
-        case OUTCOME_JOB_FAILED:
-                ladder_hold(&u->ladder, now, policy->restart_backoff.min);
-                break;
-        default:
-                return 0;
-        }
-        return u->ladder.hold_until;
-}
-
-/* When the stall, if it still stands, comes before the gates again. */
-static RecoveryAgain again_after(const Recovery *r, RecoveryOutcome outcome, nsec_t wait, nsec_t *ret_at) {
-        nsec_t at = NSEC_INFINITY;
-        RecoveryAgain again;
-
-        switch (outcome) {
-        case OUTCOME_RECOVERED:
-        case OUTCOME_STOPPED_MEANWHILE:
-        case OUTCOME_START_LIMIT_HIT:
-        case OUTCOME_UNIT_GONE:
-                again = AGAIN_NEVER;
-                break;
-        case OUTCOME_BUS_LOST:
-                again = AGAIN_BUS;
-                if (systemd_is_attached(&r->systemd))
-                        at = nsec_add(recovery_now(r), r->settings.recheck);
-                break;
-        default:
-                again = AGAIN_AT;
-                at = wait;
-        }
-        *ret_at = at;
-        return again;
-}
-
-/* The restarted unit does not beat: there is no agent to carry the stall on, so the unit itself does. */
-static void carry_on(Recovery *r, RecoveryUnit *u, const Action *a, nsec_t at) {
-        AgentInfo agent = a->agent;
-        RecoveryStall *s;
-
-        if (u->own_stall != REGISTRY_NONE)
-                registry_stall_remove(&r->registry, &r->registry.stalls[u->own_stall]);
-        agent.id = 0;
-        agent.pid = 0;
-        memcpy(agent.invocation, a->after, INVOCATION_ID_SIZE);
-        s = registry_stall_add(&r->registry, &agent, STALL_NEVER_BEAT, u);
-        if (!s)
-                return; /* one place per unit is kept for this; should it be taken, the agents' own stalls remain */
-        s->since = recovery_now(r);
-        s->decided = true;
-        registry_stall_rest(&r->registry, s, AGAIN_AT, at);
-}
-
-static RecoveryStall *action_stall(Recovery *r, const RecoveryUnit *u, const Action *a) {
-        if (a->agent.id != 0)
-                return registry_stall(&r->registry, a->agent.id);
-        return u->own_stall == REGISTRY_NONE ? NULL : &r->registry.stalls[u->own_stall];
-}
-
-static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text) {
-        RecoveryUnit *u = action_unit(r, a);
-        UnitPolicy policy;
-        RecoveryStall *s;
-        RecoveryAgain again;
-        nsec_t wait, at;
-
-        r->hooks.policy(r->userdata, u->name, &policy);
-        wait = climb(r, u, a, &policy, outcome);
-        again = again_after(r, outcome, wait, &at);
-        u->last_outcome = outcome;
-
-        s = action_stall(r, u, a);
-        if (s) {
-                s->refusal = _RECOVERY_REFUSAL_INVALID; /* whatever the gates say next is news */
-                /* A restarted unit's old process is gone, or soon: the gates will say `process-changed`. What the
-                 * unit itself did not do is done when it beats, and begins anew when it does not. */
-                if (s->agent.id == 0 && again == AGAIN_NEVER)
-                        recovery_drop(r, s);
-                else if (a->restarted)
-                        registry_stall_due(&r->registry, s);
-                else
-                        registry_stall_rest(&r->registry, s, again, at);
-        }
-        if (outcome == OUTCOME_NO_BEAT)
-                carry_on(r, u, a, wait);
-
-        durable_action_ends(r, a);
-        report_finished(r, u->name, a, outcome, text, again, at);
-        action_release(r, a);
-        recovery_wake(r, u, AGAIN_OTHER_ENDS);
-        recovery_wake_for_room(r);
-        judge_update_watch(r, u);
-        judge_schedule(r, u);
 }
 
 /* ---- Looking ---------------------------------------------------------------------------------------------- */
@@ -184,18 +73,31 @@ static nsec_t proof_time(const UnitPolicy *policy) {
         return MAX(grace, policy->first_beat);
 }
 
+/* Whether a process of the invocation that runs now has beaten already. One that survived an older invocation may beat,
+ * too: that proves nothing. Where nobody knows the invocation of who beat, it must not have been before the start. */
+static bool is_proven(const Recovery *r, const Action *a, const UnitFacts *facts) {
+        nsec_t started = facts->inactive_exit * NSEC_PER_USEC;
+
+        if (memcmp(a->beaten, a->after, INVOCATION_ID_SIZE) == 0)
+                return true;
+        return a->nameless_beat > 0 && started > 0 &&
+               nsec_sub(recovery_now(r), a->nameless_beat) <= nsec_sub(recovery_monotonic(r), started);
+}
+
 /* `facts`: the reading that shows a new invocation; NULL where none is called for (Action=start:). */
 static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         UnitPolicy policy;
 
         if (facts && memcmp(a->after, facts->invocation, INVOCATION_ID_SIZE) != 0) {
                 memcpy(a->after, facts->invocation, INVOCATION_ID_SIZE);
-                if (!a->restarted)
+                if (!a->restarted) {
                         u->restarts++;
+                        a->seen = recovery_now(r);
+                }
                 a->restarted = true;
                 a->accepted = true; /* whatever became of the reply */
         }
-        if (a->proven) {
+        if (facts ? is_proven(r, a, facts) : a->proven) {
                 action_finish(r, a, OUTCOME_RECOVERED, "");
                 return;
         }
@@ -227,7 +129,10 @@ static void looked_proving(Recovery *r, RecoveryUnit *u, Action *a, const UnitFa
         RecoveryOutcome outcome = OUTCOME_NO_BEAT;
         TransactionStep step = TRANSACTION_WAIT;
 
-        if (a->verb != UNIT_ACTION_START && !facts->auto_restart)
+        /* What the oneshot made of the unit: another restart by hand has to be told from that. */
+        if (a->verb == UNIT_ACTION_START)
+                memcpy(a->after, facts->invocation, INVOCATION_ID_SIZE);
+        else if (!facts->auto_restart)
                 step = transaction_verdict(a->before, facts, JOB_HINT_DONE, false, &outcome);
         if (step == TRANSACTION_PROVE)
                 begin_proof(r, u, a, facts);
@@ -347,18 +252,31 @@ void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         a = action_of(r, u);
         if (!a || agent->origin < ORIGIN_OPERATOR_ATTESTED)
                 return;
-        if (a->verb == UNIT_ACTION_START)
+        if (a->verb == UNIT_ACTION_START) {
                 /* What the old invocation did before the oneshot was done proves nothing. */
                 a->proven = a->proven || is_of_another_invocation(a, agent) ||
                             (a->phase == ACTION_PROVING && is_news(a, agent));
-        else if (invocation_is_set(agent->invocation)) {
-                if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0)
-                        a->proven = true;
-        } else if (a->phase == ACTION_PROVING && is_news(a, agent))
-                /* Nobody knows whose invocation this is, but it began to beat after the restart was seen. */
-                a->proven = true;
-        if (a->proven && a->phase == ACTION_PROVING)
+                if (a->proven && a->phase == ACTION_PROVING)
+                        action_finish(r, a, OUTCOME_RECOVERED, "");
+                return;
+        }
+        if (!invocation_is_set(agent->invocation)) {
+                if (!is_news(a, agent))
+                        return;
+                a->nameless_beat = recovery_now(r); /* the restart may yet have to be seen */
+                if (a->phase == ACTION_PROVING)
+                        action_finish(r, a, OUTCOME_RECOVERED, "");
+                return;
+        }
+        if (memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) == 0)
+                return;
+        memcpy(a->beaten, agent->invocation, INVOCATION_ID_SIZE);
+        if (a->phase != ACTION_PROVING)
+                return;
+        if (memcmp(a->beaten, a->after, INVOCATION_ID_SIZE) == 0)
                 action_finish(r, a, OUTCOME_RECOVERED, "");
+        else
+                action_look(r, a); /* an old one, or one that was begun meanwhile */
 }
 
 /* ---- The call --------------------------------------------------------------------------------------------- */
@@ -480,8 +398,6 @@ void action_start(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFact
 
 void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy,
                  RecoveryOutcome outcome, const char *text) {
-        RecoveryAgain again;
-        nsec_t wait, at;
         Action a;
 
         assert(r);
@@ -490,13 +406,8 @@ void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolic
         assert(policy);
 
         a = action_describe(r, u, s, policy);
-        wait = climb(r, u, &a, policy, outcome);
-        again = again_after(r, outcome, wait, &at);
-        u->last_outcome = outcome;
-        s->decided = true;
-        s->refusal = _RECOVERY_REFUSAL_INVALID;
-        report_started(r, u->name, &a);
-        report_finished(r, u->name, &a, outcome, text, again, at);
+        (void) action_target(&a, u->name, policy); /* for the words only */
+        action_end_unbegun(r, u, s, &a, policy, outcome, text);
 }
 
 /* ---- Time and the bus ------------------------------------------------------------------------------------- */

@@ -96,6 +96,24 @@ void helper_start(Recovery *r, const char *unit, const char *key, const char *te
 void helpers_bus_gone(Recovery *r) {
         assert(r);
 
+        for (size_t i = 0; i < RECOVERY_HELPERS_MAX; i++) {
+                Helper *h = &r->helpers[i];
+
+                if (h->target[0] == '\0')
+                        continue;
+                if (h->job.call)
+                        report_notice(r, RECORD_HELPER_FAILED, h->unit, "bus-lost",
+                                      "%s of %s= may not have been started for %s: the connection to "
+                                      "systemd "
+                                      "was lost before it answered.",
+                                      h->target, h->key, h->unit);
+                helper_release(h);
+        }
+}
+
+void helpers_release(Recovery *r) {
+        assert(r);
+
         for (size_t i = 0; i < RECOVERY_HELPERS_MAX; i++)
                 helper_release(&r->helpers[i]);
 }

@@ -86,11 +86,15 @@ static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *
                 gather_process(r, unit, policy, &agent, f);
 }
 
-static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFacts *unit,
-                        const UnitPolicy *policy, GateFacts *f) {
-        nsec_t started, age;
+static void gather_unit(const Recovery *r, RecoveryStall *s, const UnitFacts *unit, const UnitPolicy *policy,
+                        GateFacts *f) {
+        nsec_t grace = policy->startup_grace, started, age;
 
         f->unit_known = true;
+        /* Where nobody could read the invocation of a process, it is taken for the one that runs when the stall is
+         * first judged: else nothing would tell later that the unit was started anew since. */
+        if (stall_is_of_invocation(s) && !invocation_is_set(s->agent.invocation))
+                memcpy(s->agent.invocation, unit->invocation, INVOCATION_ID_SIZE);
         f->invocation_changed = invocation_is_set(s->agent.invocation) &&
                                 invocation_is_set(unit->invocation) &&
                                 memcmp(s->agent.invocation, unit->invocation, INVOCATION_ID_SIZE) != 0;
@@ -99,12 +103,15 @@ static void gather_unit(const Recovery *r, const RecoveryStall *s, const UnitFac
         f->has_job = unit->has_job;
         f->frozen = f->frozen || unit->frozen;
 
-        if (policy->startup_grace == 0 || unit->inactive_exit == 0)
+        /* Who beats over a network does so across invocations: silence counts from the unit's start. */
+        if (!stall_is_of_invocation(s))
+                grace = MAX(grace, policy->stall_threshold);
+        if (grace == 0 || unit->inactive_exit == 0)
                 return;
         started = unit->inactive_exit * NSEC_PER_USEC;
         age = nsec_sub(recovery_monotonic(r), started);
-        if (age < policy->startup_grace)
-                f->unit_grace_until = nsec_add(f->now, policy->startup_grace - age);
+        if (age < grace)
+                f->unit_grace_until = nsec_add(f->now, grace - age);
 }
 
 static bool is_eligible(const Recovery *r, const char *unit, const UnitPolicy *policy) {
@@ -230,6 +237,30 @@ static void refuse(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const GateFac
                 recovery_drop(r, s);
 }
 
+/* Every fact, past the gates of policy where somebody wants it so. */
+static void gather_all(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFacts *unit,
+                       const UnitPolicy *policy, GateFacts *ret) {
+        gather(r, u, s, unit, policy, ret);
+        ret->limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, ret->now);
+        ret->limit_span = policy->restart_limit.span;
+        if (s->by_hand)
+                forgive(ret, policy);
+}
+
+/* What speaks against it whatever systemd would say: then it is not for want of systemd that nothing is done. */
+static bool is_refused_anyway(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy) {
+        GateDecision decision;
+        GateFacts facts;
+
+        gather_all(r, u, s, NULL, policy, &facts);
+        facts.unit_known = true;
+        facts.active_state = ACTIVE_STATE_ACTIVE;
+        if (gates_judge(&facts, &decision) != GATE_REFUSED)
+                return false;
+        refuse(r, u, s, &facts, &decision, policy);
+        return true;
+}
+
 /* Systemd could not be asked: one of the stalls says so, the others wait in silence for the same thing. */
 static void unreachable(Recovery *r, RecoveryUnit *u, const UnitPolicy *policy, RecoveryOutcome outcome) {
         bool attached = systemd_is_attached(&r->systemd);
@@ -237,11 +268,14 @@ static void unreachable(Recovery *r, RecoveryUnit *u, const UnitPolicy *policy, 
 
         for (RecoveryStall *s = registry_first(&r->registry, &u->due), *next; s; s = next) {
                 next = registry_next(&r->registry, s);
-                if (u->lost != outcome)
+                if (is_refused_anyway(r, u, s, policy))
+                        continue;
+                if (u->lost != outcome || s->by_hand)
                         action_fail(r, u, s, policy, outcome,
                                     attached ? "systemd did not answer"
                                              : "there is no connection to systemd's bus");
                 u->lost = outcome;
+                s->by_hand = false; /* whoever asked was told; hours later nobody would expect it */
                 registry_stall_rest(&r->registry, s, AGAIN_BUS, at);
         }
 }
@@ -291,6 +325,12 @@ static void read_next(Recovery *r) {
         }
 }
 
+/* Did somebody restart what was given up? If it cannot be asked now, its next change, or time, will tell. */
+static void ask_of_hand(Recovery *r, RecoveryUnit *u) {
+        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
+                (void) read_unit(r, u);
+}
+
 static void on_unit_changed(UnitWatch *watch, void *userdata) {
         RecoveryUnit *u = (RecoveryUnit *) ((char *) watch - offsetof(RecoveryUnit, watch));
         Recovery *r = userdata;
@@ -301,9 +341,7 @@ static void on_unit_changed(UnitWatch *watch, void *userdata) {
                 return;
         }
         recovery_wake(r, u, AGAIN_UNIT_CHANGE);
-        /* Did somebody restart it? If it cannot be asked now, its next change, or time, will tell. */
-        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) read_unit(r, u);
+        ask_of_hand(r, u);
 }
 
 void judge_update_watch(Recovery *r, RecoveryUnit *u) {
@@ -339,11 +377,7 @@ static void judge_one(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Unit
         GateDecision decision;
         GateFacts facts;
 
-        gather(r, u, s, unit, policy, &facts);
-        facts.limit_spent = ladder_is_spent(&u->ladder, &policy->restart_limit, facts.now);
-        facts.limit_span = policy->restart_limit.span;
-        if (s->by_hand)
-                forgive(&facts, policy);
+        gather_all(r, u, s, unit, policy, &facts);
         switch (gates_judge(&facts, &decision)) {
         case GATE_REFUSED:
                 refuse(r, u, s, &facts, &decision, policy);
@@ -481,9 +515,7 @@ void judge_bus_back(Recovery *r, RecoveryUnit *u) {
         assert(u);
 
         judge_update_watch(r, u);
-        /* Somebody may have restarted it meanwhile. If it cannot be asked, its next change, or time, will tell. */
-        if (u->ladder.gave_up_until > 0 && !unit_reader_is_busy(&u->reader))
-                (void) read_unit(r, u);
+        ask_of_hand(r, u);
 }
 
 void judge_bus_gone(Recovery *r, RecoveryUnit *u) {

@@ -65,8 +65,8 @@ struct Action {
         nsec_t look_at;  /* a reading failed: try again then; NSEC_INFINITY */
         bool late;       /* the deadline has passed, the last look is on its way */
         bool accepted;   /* systemd said that the job is queued */
-        bool restarted;  /* a new invocation was seen */
-        bool proven;     /* a process of another invocation than `before` beat */
+        bool restarted;  /* a new invocation was seen, ... */
+        nsec_t seen;     /* ... then, for the first time */
         bool deferred;   /* the host was starved for MaxDeferralSec= before it */
         bool by_hand;
         bool captured;                  /* CaptureUnit= has run before it */
@@ -75,7 +75,10 @@ struct Action {
         JobHint hint;
         uint8_t before[INVOCATION_ID_SIZE];
         uint8_t after[INVOCATION_ID_SIZE];
-        bool overtaken;       /* the host was restarted: there is nothing to follow */
+        bool proven;                        /* Action=start: somebody beat who may prove it */
+        uint8_t beaten[INVOCATION_ID_SIZE]; /* the last one but `before` of which a process beat */
+        nsec_t nameless_beat;               /* when one beat whose invocation nobody knows; 0: never */
+        bool overtaken;                     /* the host was restarted: there is nothing to follow */
         uint64_t proof_after; /* taken over from an observer before this one, which knew the agents: what began by
                                * then (as AgentInfo.generation) has not begun since the action; 0: not taken over */
         UnitJob job;
@@ -160,7 +163,10 @@ int recovery_read_text(const Recovery *r, const char *path, char *buf, size_t si
 
 /* Starts a unit of the operator's; what goes wrong is told and has no other consequence. */
 void helper_start(Recovery *r, const char *unit, const char *key, const char *template, uint32_t pid);
+/* The bus is gone: told of those that nobody knows to have been heard. */
 void helpers_bus_gone(Recovery *r);
+/* Lets go of them all in silence. */
+void helpers_release(Recovery *r);
 /* The words for a call that failed. */
 const char *helper_why(CallResult result);
 
@@ -218,10 +224,10 @@ void judge_unit(Recovery *r, RecoveryUnit *u);
 void judge_orphan(Recovery *r, RecoveryStall *s);
 /* Says of a stall that was still being judged that it is over. It is dropped by the caller. */
 void judge_ended(Recovery *r, const RecoveryUnit *u, const RecoveryStall *s, RecoveryRefusal why);
-/* The bus is there: what is watched is watched again. */
-void judge_bus_back(Recovery *r, RecoveryUnit *u);
 /* The bus is gone: nothing is on its way any more. */
 void judge_bus_gone(Recovery *r, RecoveryUnit *u);
+/* Systemd can be reached again: what nobody told meanwhile is asked for. */
+void judge_bus_back(Recovery *r, RecoveryUnit *u);
 /* Has the unit judged at the earliest moment that one of its stalls waits for. */
 void judge_schedule(Recovery *r, RecoveryUnit *u);
 /* Watches the unit or stops watching it, as its stalls and its action need it. */
@@ -247,6 +253,18 @@ nsec_t action_next(const Recovery *r);
 void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
+
+/* action.c, for action-end.c */
+RecoveryUnit *action_unit(const Recovery *r, const Action *a);
+void action_release(Recovery *r, Action *a);
+
+/* action-end.c */
+
+/* Ends an action under way: the one place that does. `text`: systemd's own words, "" for none. */
+void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text);
+/* The same for one that never began, and has no place among the actions. */
+void action_end_unbegun(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Action *a,
+                        const UnitPolicy *policy, RecoveryOutcome outcome, const char *text);
 
 /* watch.c */
 

@@ -146,6 +146,7 @@ static void on_systemd_returned(void *userdata) {
                 u->lost = _RECOVERY_OUTCOME_INVALID;
         action_bus_back(r);
         recovery_wake_all(r, AGAIN_BUS);
+        recovery_wake_all(r, AGAIN_UNIT_CHANGE); /* it may have changed while systemd was off the bus */
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_bus_back(r, u);
         watch_start(r, true);
@@ -281,7 +282,7 @@ static void stall_ended(Recovery *r, RecoveryStall *s, RecoveryRefusal why) {
 static void forget_exited(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         StallList *const lists[] = { &u->resting, &u->due };
 
-        if (u->n_exited == 0)
+        if (u->n_exited == 0 || !invocation_is_set(agent->invocation))
                 return;
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 for (RecoveryStall *s = registry_first(&r->registry, lists[i]), *next; s; s = next) {
@@ -430,7 +431,7 @@ Recovery *recovery_free(Recovery *r) {
         if (!r)
                 return NULL;
         action_release_all(r);
-        helpers_bus_gone(r);
+        helpers_release(r);
         captures_release_all(r);
         watch_bus_gone(r);
         for (RecoveryUnit *u = r->registry.units ? registry_unit_first(&r->registry) : NULL; u;
@@ -551,6 +552,22 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
                 view.last_refusal = r->registry.stalls[u->resting.last].refusal;
         view.state = unit_state(r, &view, u);
         *ret = view;
+}
+
+const char *recovery_ailing_unit(const Recovery *r, uint32_t *cursor) {
+        nsec_t now;
+
+        assert(r);
+        assert(cursor);
+
+        now = recovery_now(r);
+        while (*cursor < r->registry.unit_fresh) {
+                const RecoveryUnit *u = &r->registry.units[(*cursor)++];
+
+                if (u->name[0] != '\0' && registry_unit_is_needed(u, now))
+                        return u->name;
+        }
+        return NULL;
 }
 
 uint32_t recovery_gave_up(const Recovery *r) {

@@ -113,6 +113,15 @@ static int on_get(const FakeUnit *u, sd_bus_message *call, const char *property)
         return sd_bus_reply_method_return(call, "v", "t", 90 * USEC_PER_SEC);
 }
 
+static void was_read(FakeSystemd *f, FakeUnit *u) {
+        u->reads++;
+        u->read = true;
+        u->read_invocation = u->invocation;
+        u->read_running = u->found && u->state == ACTIVE_STATE_ACTIVE && u->job == 0;
+        if (f->director)
+                f->director->read(f->director_userdata, u);
+}
+
 static int on_property(FakeSystemd *f, sd_bus_message *m) {
         const char *interface, *property;
         char *name = NULL;
@@ -127,9 +136,10 @@ static int on_property(FakeSystemd *f, sd_bus_message *m) {
         if (sd_bus_message_is_method_call(m, PROPERTIES, "GetAll")) {
                 ck_assert_int_gt(sd_bus_message_read(m, "s", &interface), 0);
                 ck_assert_str_eq(interface, UNIT);
+                r = on_get_all(f, u, m);
                 if (u)
-                        u->reads++;
-                return on_get_all(f, u, m);
+                        was_read(f, u);
+                return r;
         }
         r = sd_bus_message_read(m, "ss", &interface, &property);
         ck_assert_int_gt(r, 0);
@@ -145,6 +155,7 @@ void fake_changed(FakeSystemd *f, FakeUnit *u) {
         note_time(f, u);
         if (!f->bus)
                 return;
+        f->messages++;
         ck_assert_int_ge(sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path), 0);
         ck_assert_int_ge(sd_bus_message_new_signal(f->bus, &m, path, PROPERTIES, "PropertiesChanged"), 0);
         ck_assert_int_ge(sd_bus_message_append(m, "s", UNIT), 0);
@@ -172,19 +183,28 @@ static void job_path(char *buf, size_t size, uint32_t job) {
 static void job_removed(FakeSystemd *f, const FakeUnit *u, uint32_t job, const char *result) {
         char path[JOB_PATH_MAX];
 
+        f->messages++;
         job_path(path, sizeof(path), job);
         ck_assert_int_ge(sd_bus_emit_signal(f->bus, MANAGER_PATH, MANAGER, "JobRemoved", "uoss", job, path,
                                             u->name, result),
                          0);
 }
 
-static void restart(FakeUnit *u) {
+void fake_begin(FakeSystemd *f, FakeUnit *u) {
+        if (u->stopped_by_hand)
+                f->undone++;
+        u->invocation++;
+        if (u->invocation == 0) /* that would be none */
+                u->invocation++;
+}
+
+static void restart(FakeSystemd *f, FakeUnit *u) {
         bool runs = u->state == ACTIVE_STATE_ACTIVE || strcmp(u->method, "TryRestartUnit") != 0;
 
         if (!runs)
                 return;
         u->state = ACTIVE_STATE_ACTIVE;
-        u->invocation++;
+        fake_begin(f, u);
 }
 
 static void go_down(FakeUnit *u, const char *result) {
@@ -193,12 +213,12 @@ static void go_down(FakeUnit *u, const char *result) {
 }
 
 /* What the job does to the unit; returns its result, NULL while it is not over. */
-static const char *work(FakeUnit *u, FakeJob how) {
+static const char *work(FakeSystemd *f, FakeUnit *u, FakeJob how) {
         switch (how) {
         case FAKE_HELD:
                 return NULL;
         case FAKE_FAILED:
-                u->invocation++;
+                fake_begin(f, u);
                 go_down(u, "exit-code");
                 return "failed";
         case FAKE_START_LIMIT:
@@ -209,6 +229,11 @@ static const char *work(FakeUnit *u, FakeJob how) {
         case FAKE_TIMEOUT:
                 go_down(u, "timeout");
                 return "timeout";
+        case FAKE_DEPENDENCY:
+                return "dependency";
+        case FAKE_SKIPPED:
+                u->state = ACTIVE_STATE_INACTIVE;
+                return "skipped";
         case FAKE_STOPPED_FIRST:
                 u->state = ACTIVE_STATE_INACTIVE;
                 return "done";
@@ -220,12 +245,12 @@ static const char *work(FakeUnit *u, FakeJob how) {
                 u->found = false;
                 return "done";
         case FAKE_SLOW_START:
-                u->invocation++;
+                fake_begin(f, u);
                 u->state = ACTIVE_STATE_ACTIVATING;
                 u->starting = true;
                 return "done";
         default:
-                restart(u);
+                restart(f, u);
                 return "done";
         }
 }
@@ -247,7 +272,7 @@ static int enqueue(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) 
                 r = reply_job(m, job);
                 ck_assert_int_ge(r, 0);
         }
-        result = work(u, how);
+        result = work(f, u, how);
         if (!result)
                 return 1;
         u->job = 0;
@@ -293,21 +318,7 @@ void fake_reloaded(FakeSystemd *f) {
                                  0);
 }
 
-static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
-        const char *name, *mode;
-        FakeUnit *u;
-        FakeJob how;
-
-        ck_assert_int_gt(sd_bus_message_read(m, "ss", &name, &mode), 0);
-        u = find(f, name);
-        if (!u)
-                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.NoSuchUnit",
-                                                  "Unit %s not found.", name);
-        u->calls++;
-        how = u->next;
-        u->next = FAKE_DONE;
-        (void) snprintf(u->method, sizeof(u->method), "%s", member);
-        (void) snprintf(u->mode, sizeof(u->mode), "%s", mode);
+static int answer(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) {
         switch (how) {
         case FAKE_DENIED:
                 return sd_bus_reply_method_errorf(
@@ -326,9 +337,11 @@ static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
         case FAKE_BROKEN:
                 return sd_bus_reply_method_errorf(m, "org.example.Broken", "It broke.");
         case FAKE_DEAF:
+                sd_bus_message_unref(u->unanswered);
+                u->unanswered = sd_bus_message_ref(m);
                 return 1;
         case FAKE_LEAVE_DONE:
-                restart(u);
+                restart(f, u);
                 fake_leave(f);
                 return 1;
         case FAKE_LEAVE:
@@ -339,18 +352,59 @@ static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
         }
 }
 
-void fake_finish(FakeSystemd *f, FakeUnit *u, const char *result) {
+static int on_request(FakeSystemd *f, sd_bus_message *m, const char *member) {
+        const char *name, *mode;
+        FakeUnit *u;
+        FakeJob how;
+        int r;
+
+        ck_assert_int_gt(sd_bus_message_read(m, "ss", &name, &mode), 0);
+        u = find(f, name);
+        if (!u)
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.NoSuchUnit",
+                                                  "Unit %s not found.", name);
+        u->calls++;
+        (void) snprintf(u->method, sizeof(u->method), "%s", member);
+        (void) snprintf(u->mode, sizeof(u->mode), "%s", mode);
+        if (strcmp(member, "StartUnit") != 0 && !(u->read && u->read_running))
+                f->heedless++;
+        if (f->director)
+                f->director->asked(f->director_userdata, u);
+        how = u->next;
+        u->next = FAKE_DONE;
+        r = answer(f, u, m, how);
+        if (f->director)
+                f->director->heard(f->director_userdata, u);
+        return r;
+}
+
+void fake_job_over(FakeSystemd *f, FakeUnit *u, const char *result) {
         uint32_t job = u->job;
 
         u->job = 0;
-        if (u->starting)
-                u->state = strcmp(result, "done") == 0 ? ACTIVE_STATE_ACTIVE : ACTIVE_STATE_FAILED;
-        else if (strcmp(result, "done") == 0)
-                restart(u);
-        u->starting = false;
         if (job != 0 && f->bus)
                 job_removed(f, u, job, result);
         fake_changed(f, u);
+}
+
+void fake_no_reply(FakeSystemd *f, FakeUnit *u) {
+        if (f->bus && u->unanswered) {
+                f->messages++;
+                ck_assert_int_ge(sd_bus_reply_method_errorf(u->unanswered,
+                                                            "org.freedesktop.DBus.Error.NoReply",
+                                                            "There was no reply."),
+                                 0);
+        }
+        u->unanswered = sd_bus_message_unref(u->unanswered);
+}
+
+void fake_finish(FakeSystemd *f, FakeUnit *u, const char *result) {
+        if (u->starting)
+                u->state = strcmp(result, "done") == 0 ? ACTIVE_STATE_ACTIVE : ACTIVE_STATE_FAILED;
+        else if (strcmp(result, "done") == 0)
+                restart(f, u);
+        u->starting = false;
+        fake_job_over(f, u, result);
 }
 
 /* ---- The connection --------------------------------------------------------------------------------------- */
@@ -359,6 +413,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         FakeSystemd *f = userdata;
         const char *member;
 
+        f->messages++;
         if (sd_bus_message_is_method_call(m, PROPERTIES, NULL))
                 return on_property(f, m);
         if (!sd_bus_message_is_method_call(m, MANAGER, NULL))
@@ -384,6 +439,9 @@ void fake_join(FakeSystemd *f) {
 void fake_leave(FakeSystemd *f) {
         if (!f->bus)
                 return;
+        /* Who waits for a reply is told by the bus, and by nobody when the bus itself is gone. */
+        for (size_t i = 0; i < FAKE_UNITS; i++)
+                f->units[i].unanswered = sd_bus_message_unref(f->units[i].unanswered);
         (void) sd_bus_detach_event(f->bus);
         sd_bus_close(f->bus);
         f->bus = sd_bus_unref(f->bus);

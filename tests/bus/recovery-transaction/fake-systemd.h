@@ -20,6 +20,8 @@ typedef enum FakeJob {
         FAKE_START_LIMIT,   /* likewise, by its start limit */
         FAKE_CANCELED,      /* nothing happens; job "canceled" */
         FAKE_TIMEOUT,       /* the unit goes down; job "timeout" */
+        FAKE_DEPENDENCY,    /* nothing happens; job "dependency" */
+        FAKE_SKIPPED,       /* the unit goes down, a condition keeps it there; job "skipped" */
         FAKE_STOPPED_FIRST, /* the unit was stopped a moment before: job "done", and nothing happened */
         FAKE_STOPPED,       /* somebody stops the unit; our job is canceled */
         FAKE_VANISHED,      /* the unit is not there any more when the job is over */
@@ -31,7 +33,7 @@ typedef enum FakeJob {
         FAKE_NO_POLKIT, /* the same error, and the unit it is about is polkit's */
         FAKE_CONFLICT,
         FAKE_BROKEN,     /* an error that nobody has heard of */
-        FAKE_DEAF,       /* no reply ever */
+        FAKE_DEAF,       /* no reply, unless fake_no_reply() sends the bus's */
         FAKE_LEAVE,      /* systemd leaves the bus without a reply, and does nothing */
         FAKE_LEAVE_DONE, /* it does what it was asked for and leaves the bus without a reply */
         _FAKE_JOB_MAX,
@@ -52,8 +54,19 @@ typedef struct FakeUnit {
         FakeJob next;
         unsigned calls; /* requests for jobs */
         unsigned reads;
-        char method[32], mode[16]; /* of the last request */
+        char method[32], mode[16];  /* of the last request */
+        sd_bus_message *unanswered; /* the last request, if it was given no reply */
+        bool stopped_by_hand;       /* its administrator wants it down */
+        bool read, read_running; /* a reading was answered; the last one told of an active unit, free of jobs, */
+        uint8_t read_invocation; /* and of this invocation */
 } FakeUnit;
+
+/* Who wants to have a hand in the play, at the moments at which things go wrong. */
+typedef struct FakeDirector {
+        void (*read)(void *userdata, FakeUnit *u);  /* a reading was answered just now */
+        void (*asked)(void *userdata, FakeUnit *u); /* a job is asked for; `next` may still be set */
+        void (*heard)(void *userdata, FakeUnit *u); /* that request was dealt with */
+} FakeDirector;
 
 typedef struct FakeSystemd {
         PrivateBus *private_bus;
@@ -63,9 +76,14 @@ typedef struct FakeSystemd {
         uint32_t jobs;
         const nsec_t *clock; /* of the world that it is in; NULL: it has no time */
         unsigned subscriptions;
-        unsigned lists; /* questions for the units that run */
-        bool no_list;   /* which fail */
-        bool mute;      /* properties are not answered */
+        unsigned lists;               /* questions for the units that run */
+        bool no_list;                 /* which fail */
+        bool mute;                    /* properties are not answered */
+        const FakeDirector *director; /* NULL: none */
+        void *director_userdata;
+        uint64_t messages; /* calls that came and signals that left */
+        unsigned undone;   /* units that run anew although their administrators stopped them */
+        unsigned heedless; /* restarts asked for although the last reading spoke against it */
 } FakeSystemd;
 
 void fake_init(FakeSystemd *f, PrivateBus *private_bus, sd_event *event);
@@ -80,6 +98,12 @@ FakeUnit *fake_unit(FakeSystemd *f, const char *name, uint8_t invocation);
 void fake_changed(FakeSystemd *f, FakeUnit *u);
 /* Sets the state, and says so. */
 void fake_set_state(FakeSystemd *f, FakeUnit *u, ActiveState state);
+/* The unit runs anew, for whatever reason. */
+void fake_begin(FakeSystemd *f, FakeUnit *u);
+/* The unit's job is over, with this result; nothing else changes. */
+void fake_job_over(FakeSystemd *f, FakeUnit *u, const char *result);
+/* The request that FAKE_DEAF left without a reply gets the bus's word that there is none. */
+void fake_no_reply(FakeSystemd *f, FakeUnit *u);
 /* Says that systemd has read its units anew. */
 void fake_reloaded(FakeSystemd *f);
 /* Ends a held job or start: with a new invocation when the result is "done" and the unit runs. */
