@@ -27,6 +27,9 @@
 /* The observer answers from memory in milliseconds; whoever takes this long is stopped or wedged. */
 #define CALL_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
+/* ... unless somebody is asked for a password first: a little longer than the observer lets polkit take. */
+#define PASSWORD_TIMEOUT_USEC (6 * 60 * USEC_PER_SEC)
+
 #define SOCKET_UNIT_PATH "/org/freedesktop/systemd1/unit/varta_2esocket"
 
 typedef enum SocketState {
@@ -102,7 +105,9 @@ static int change(const Options *options, sd_bus *bus, sd_bus_error *error, cons
                         return r;
         }
 
-        return sd_bus_call(bus, m, 0, error, NULL);
+        /* Root is not asked for a password, and may tell a wedged observer sooner. */
+        return sd_bus_call(bus, m, options->no_ask_password || geteuid() == 0 ? 0 : PASSWORD_TIMEOUT_USEC,
+                           error, NULL);
 }
 
 int link_change(const Options *options, sd_bus *bus, sd_bus_error *error, const char *member,
