@@ -41,6 +41,7 @@ typedef enum BusSlot {
         BUS_SLOT_AGENT_NODES,
         BUS_SLOT_LOG,
         BUS_SLOT_LOG_CALLS,
+        BUS_SLOT_FILTER,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,
@@ -66,6 +67,19 @@ typedef struct BusMetrics {
         uint64_t columns[_BUS_COLUMN_MAX][BUS_METRICS_ROWS_MAX];
 } BusMetrics;
 
+/* bus-queue.c */
+typedef struct Queue {
+        sd_event_source *source; /* looks at the queue; off when all was read */
+        bool armed;
+        bool gave_up;       /* the connection, and the next one is not up yet: signals count as suppressed */
+        bool left_name;     /* with a connection that was given up */
+        uint64_t length;    /* at the last look, as is: */
+        int unread;         /* bytes in the socket */
+        uint64_t unseen;    /* signals sent since all was read */
+        usec_t stuck_since; /* 0: empty, or it moves */
+        usec_t interval, patience_signals, patience_close;
+} Queue;
+
 struct BusServer {
         sd_event *event;
         sd_bus *bus; /* NULL: not attached */
@@ -82,6 +96,7 @@ struct BusServer {
         bool announce_armed;
 
         uint64_t signals_suppressed;
+        Queue queue;
 
         AccessRequest access[BUS_ACCESS_MAX];
         uint64_t checks; /* asked of polkit so far */
@@ -124,6 +139,15 @@ int bus_method_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* bus-metrics.c */
 int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* bus-queue.c. Init and attach return 0 or negative errno. */
+int bus_queue_init(BusServer *s);
+void bus_queue_done(BusServer *s);
+int bus_queue_attach(BusServer *s);
+/* A signal was sent: it is looked after until it was read. */
+void bus_queue_sent(BusServer *s);
+/* Whether another signal may be added. */
+bool bus_queue_has_room(BusServer *s);
+
 /* bus-access.c: finds out, without waiting, whether the sender of `m` may change things, and has `handler` called
  * or an error sent. Returns as a method handler does: positive when the answer comes later. */
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error);
@@ -131,7 +155,7 @@ void bus_access_done(BusServer *s);
 
 /* Whether a signal may be put on the bus now: there is a connection, it is up, and its queue has room (false in
  * *ret_room when only that is missing). */
-bool bus_server_can_send(const BusServer *s, bool *ret_room);
+bool bus_server_can_send(BusServer *s, bool *ret_room);
 
 /* The name of a unit, "" for none. Borrowed from the observer. */
 const char *bus_unit_name(const BusServer *s, uint16_t unit);

@@ -42,6 +42,9 @@ int bus_server_new(sd_event *event, const Observer *observer, const BusHooks *ho
         int r = bus_changes_init(s);
         if (r < 0)
                 return r;
+        r = bus_queue_init(s);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(s);
         return 0;
@@ -53,6 +56,7 @@ BusServer *bus_server_free(BusServer *s) {
 
         bus_server_detach(s);
         bus_changes_done(s);
+        bus_queue_done(s);
         sd_event_unref(s->event);
         free(s);
         return NULL;
@@ -73,6 +77,8 @@ static int on_name_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
         } else if (r == -EACCES)
                 r = -EPERM;
 
+        if (r == 0)
+                s->queue.left_name = false;
         s->hooks->name_acquired(s->userdata, r);
         return 1;
 }
@@ -100,6 +106,10 @@ static int attach(BusServer *s) {
         if (r < 0)
                 return r;
 
+        r = bus_queue_attach(s);
+        if (r < 0)
+                return r;
+
         r = sd_bus_match_signal(s->bus, &s->slots[BUS_SLOT_DISCONNECTED], "org.freedesktop.DBus.Local",
                                 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
                                 on_disconnected, s);
@@ -110,8 +120,14 @@ static int attach(BusServer *s) {
         if (r <= 0) /* A direct connection to a peer: there are no names. */
                 return r;
 
-        /* Neither replaceable nor in a queue: whoever comes second is told so, and stays a stranger. */
-        return sd_bus_request_name_async(s->bus, &s->slots[BUS_SLOT_NAME], BUS_NAME, 0, on_name_reply, s);
+        /* Never in a queue: whoever comes second is told so, and stays a stranger. But a connection that we gave up, because
+         * the bus daemon reads nothing from it, has the name still: the daemon has not read that it is closed. So the
+         * name can be taken over, and is, from ourselves only; the bus's policy keeps others from it. */
+        return sd_bus_request_name_async(
+                        s->bus, &s->slots[BUS_SLOT_NAME], BUS_NAME,
+                        SD_BUS_NAME_ALLOW_REPLACEMENT |
+                                        (s->queue.left_name ? SD_BUS_NAME_REPLACE_EXISTING : 0),
+                        on_name_reply, s);
 }
 
 int bus_server_attach(BusServer *s, sd_bus *bus) {
@@ -147,16 +163,17 @@ bool bus_server_is_attached(const BusServer *s) {
         return s->bus;
 }
 
-bool bus_server_can_send(const BusServer *s, bool *ret_room) {
-        uint64_t queued;
-
+bool bus_server_can_send(BusServer *s, bool *ret_room) {
         assert(s);
         assert(ret_room);
 
-        if (!s->bus || sd_bus_is_ready(s->bus) <= 0)
+        if (!s->bus || sd_bus_is_ready(s->bus) <= 0) {
+                *ret_room = !s->queue.gave_up;
                 return false;
+        }
+        s->queue.gave_up = false;
 
-        *ret_room = sd_bus_get_n_queued_write(s->bus, &queued) >= 0 && queued < BUS_QUEUE_MAX;
+        *ret_room = bus_queue_has_room(s);
         return *ret_room;
 }
 

@@ -43,6 +43,8 @@ static void signal_send(BusServer *s, sd_bus_message *m, int r) {
                 r = sd_bus_send(s->bus, m, NULL);
         if (r < 0)
                 s->signals_suppressed++;
+        else
+                bus_queue_sent(s);
 }
 
 static void signal_simple(BusServer *s, const char *member, const char *types, ...) {
@@ -250,31 +252,53 @@ static void status_counted(BusServer *s, VlpStatus status) {
                 bus_server_changed(s, BUS_CHANGE_AGENTS_CRITICAL);
 }
 
-/* The counts are read when they are announced, so it does not matter that core tells of some ends before and of others
- * after it counted them. */
-static void event_beat(BusServer *s, const Event *event) {
-        if (event->flags & BEAT_APPEARED) {
+static void signals_of_beat(BusServer *s, const Event *event) {
+        if (event->flags & BEAT_APPEARED)
                 bus_signal_agent_appeared(s, event);
-                bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
-                status_counted(s, event->agent.status);
-        }
-        if (event->flags & BEAT_RESUMED) {
+        if (event->flags & BEAT_RESUMED)
                 bus_signal_resumed(s, event);
-                bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
-        }
-        if (event->flags & BEAT_STATUS_CHANGED) {
+        if (event->flags & BEAT_STATUS_CHANGED)
                 bus_signal_status_changed(s, event);
-                status_counted(s, event->old_status);
-                status_counted(s, event->agent.status);
-        }
 }
 
-static void event_end(BusServer *s, const Event *event) {
-        bus_signal_agent_exited(s, event);
-        bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
-        status_counted(s, event->agent.status);
-        if (event->agent.stalled)
+/* The counts are read when they are announced, so it does not matter that core tells of some ends before and of others
+ * after it counted them. */
+static void changes_of_beat(BusServer *s, const Event *event) {
+        if (event->flags & BEAT_APPEARED)
+                bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
+        if (event->flags & BEAT_RESUMED)
                 bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
+        if (event->flags & BEAT_STATUS_CHANGED)
+                status_counted(s, event->old_status);
+        if (event->flags & (BEAT_APPEARED | BEAT_STATUS_CHANGED))
+                status_counted(s, event->agent.status);
+}
+
+void bus_server_event_untold(BusServer *s, const Event *event) {
+        assert(s);
+        assert(event);
+
+        switch (event->kind) {
+        case EVENT_BEAT:
+                changes_of_beat(s, event);
+                break;
+        case EVENT_STALL:
+                bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
+                break;
+        case EVENT_EXIT:
+        case EVENT_FORGOTTEN:
+        case EVENT_EVICTED:
+                bus_server_changed(s, BUS_CHANGE_AGENTS_TRACKED);
+                status_counted(s, event->agent.status);
+                if (event->agent.stalled)
+                        bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
+                break;
+        case EVENT_OVERLOADED:
+                bus_server_changed(s, BUS_CHANGE_STATE);
+                break;
+        default: /* changes nothing that is announced */
+                break;
+        }
 }
 
 void bus_server_event(BusServer *s, const Event *event) {
@@ -283,16 +307,15 @@ void bus_server_event(BusServer *s, const Event *event) {
 
         switch (event->kind) {
         case EVENT_BEAT:
-                event_beat(s, event);
+                signals_of_beat(s, event);
                 break;
         case EVENT_STALL:
                 bus_signal_stall(s, event);
-                bus_server_changed(s, BUS_CHANGE_AGENTS_STALLED);
                 break;
         case EVENT_EXIT:
         case EVENT_FORGOTTEN:
         case EVENT_EVICTED:
-                event_end(s, event);
+                bus_signal_agent_exited(s, event);
                 break;
         case EVENT_REJECTED:
                 bus_signal_rejected(s, event);
@@ -302,9 +325,9 @@ void bus_server_event(BusServer *s, const Event *event) {
                 break;
         case EVENT_OVERLOADED:
                 bus_signal_overloaded(s, event);
-                bus_server_changed(s, BUS_CHANGE_STATE);
                 break;
         default:
                 assert(false);
         }
+        bus_server_event_untold(s, event);
 }

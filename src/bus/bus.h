@@ -105,6 +105,10 @@ typedef struct BusHooks {
         /* What recovery knows of a unit of the observer's table. *ret comes zeroed. */
         void (*unit)(void *userdata, uint16_t unit, const char *name, BusUnit *ret);
 
+        /* Units that recovery has something in force for, agents or not, from *cursor on (0 at first), which moves.
+         * NULL: that were all. */
+        const char *(*ailing_unit)(void *userdata, uint32_t *cursor);
+
         /* The policy class of a unit: the [Unit] section that rules it, "" for the defaults. Once per listed
          * agent: cheap, please. UNIT_NONE comes with the name "". */
         const char *(*unit_class)(void *userdata, uint16_t unit, const char *name);
@@ -147,6 +151,10 @@ typedef struct BusHooks {
          * policy does not let us; other negative errno. May detach. */
         void (*name_acquired)(void *userdata, int error);
 
+        /* The bus has not taken anything for 30 s: the server gave the connection up and is detached already. The daemon
+         * closes it and opens another. May attach, or free the server. */
+        void (*stuck)(void *userdata);
+
         /* The connection is gone; the server is detached already. May attach, or free the server. */
         void (*disconnected)(void *userdata);
 } BusHooks;
@@ -170,6 +178,12 @@ int bus_server_set_priority(BusServer *s, int64_t priority);
  * none is attached.
  */
 int bus_server_attach(BusServer *s, sd_bus *bus);
+
+/* How long the bus may take nothing until signals are suppressed, and until the connection is given up. What is in force
+ * at first is what org.varta.Observer1(5) says; for tests. */
+#define BUS_QUEUE_PATIENCE_SIGNALS_USEC (5 * USEC_PER_SEC)
+#define BUS_QUEUE_PATIENCE_CLOSE_USEC   (30 * USEC_PER_SEC)
+void bus_server_set_patience(BusServer *s, usec_t signals, usec_t close);
 
 /* Takes the objects off again. No-op without a connection. The name goes when the daemon closes the connection. */
 void bus_server_detach(BusServer *s);
@@ -202,6 +216,8 @@ void bus_server_changed(BusServer *s, BusChange change);
  * all that the daemon calls for the observer's event hook.
  */
 void bus_server_event(BusServer *s, const Event *event);
+/* The same without the signals: somebody else says that there were too many. */
+void bus_server_event_untold(BusServer *s, const Event *event);
 
 /* Signals that were not sent because the outgoing queue was full (or memory was not to be had). */
 uint64_t bus_server_signals_suppressed(const BusServer *s);

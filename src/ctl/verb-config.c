@@ -8,11 +8,14 @@
  */
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "ctl/output.h"
 #include "util/conf-files.h"
+#include "util/text.h"
 
 #define CONFIG_NAME "varta.conf"
 
@@ -50,6 +53,45 @@ static void report(const ConfigMessage *message, void *userdata) {
         json_object_array_add(v->messages, o);
 }
 
+/* As `systemctl enable` leaves it, for the machine or, with --root=, for what will be one. */
+static bool observer_is_enabled(const char *root) {
+        static const char *const places[] = { "/etc/systemd/system", "/run/systemd/system",
+                                              "/usr/lib/systemd/system" };
+        char pattern[PATH_MAX];
+        bool found = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(places) && !found; i++) {
+                glob_t g = {};
+                int n;
+
+                n = snprintf(pattern, sizeof(pattern), "%s%s/*.wants/varta.service", root ?: "", places[i]);
+                if (n < 0 || (size_t) n >= sizeof(pattern))
+                        continue;
+                found = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
+                globfree(&g);
+        }
+        return found;
+}
+
+/* The observer that the first beat starts cannot miss it. */
+static void check_first_beat(const Config *config, Verify *v) {
+        ConfigProvenance place = {};
+        ConfigMessage message;
+
+        if (!config_first_beat_at(config, 0, &place) || observer_is_enabled(v->options->root))
+                return;
+        message = (ConfigMessage){
+                .level = CONFIG_WARNING,
+                .file = place.file,
+                .line = place.line,
+                .section = place.section,
+                .key = "FirstBeatSec",
+                .message = "This needs varta.service to be enabled (`systemctl enable varta.service`): an "
+                           "observer that the first beat starts cannot miss it",
+        };
+        report(&message, v);
+}
+
 static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
         _cleanup_(config_freep) Config *config = NULL;
         int r;
@@ -73,6 +115,7 @@ static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
         if (r < 0)
                 return r;
 
+        check_first_beat(config, v);
         *ret_errors = config_n_errors(config);
         return 0;
 }
@@ -120,6 +163,41 @@ static void put_file(const ConfFile *f, bool first) {
                 (void) fputc('\n', stdout);
 }
 
+/* Unicode's own for "there was something". */
+#define REPLACEMENT "\uFFFD"
+
+/* The bytes of the character that begins here; 0: none does. */
+static size_t character(const char *s, size_t n) {
+        for (size_t length = 1; length <= MIN(n, (size_t) 4); length++)
+                if (text_is_utf8(s, length))
+                        return length;
+        return 0;
+}
+
+/* A file's contents. JSON is UTF-8 and a file need not be: what is not becomes the character that stands for that. */
+static json_object *contents_to_json(const char *s, size_t n) {
+        json_object *value;
+        size_t used = 0;
+        char *text;
+
+        text = malloc(n * STRLEN(REPLACEMENT) + 1);
+        if (!text)
+                return NULL;
+
+        for (size_t i = 0; i < n;) {
+                size_t length = character(s + i, n - i);
+                const char *from = length > 0 ? s + i : REPLACEMENT;
+                size_t size = length > 0 ? length : STRLEN(REPLACEMENT);
+
+                memcpy(text + used, from, size);
+                used += size;
+                i += MAX(length, (size_t) 1);
+        }
+        value = json_object_new_string_len(text, (int) used);
+        free(text);
+        return value;
+}
+
 static void put_files_json(const Options *options, const ConfFiles *files) {
         json_object *array = json_object_new_array();
 
@@ -128,10 +206,8 @@ static void put_files_json(const Options *options, const ConfFiles *files) {
                 json_object *o = json_object_new_object();
 
                 json_object_object_add(o, "path", json_object_new_string(f->path));
-                json_object_object_add(
-                                o, "contents",
-                                f->error < 0 ? NULL
-                                             : json_object_new_string_len(f->contents, (int) f->size));
+                json_object_object_add(o, "contents",
+                                       f->error < 0 ? NULL : contents_to_json(f->contents, f->size));
                 json_object_object_add(o, "error", text_or_null(f->reason));
                 json_object_array_add(array, o);
         }

@@ -242,13 +242,16 @@ static int redraw(Top *t) {
 }
 
 static int on_timer(sd_event_source *source, usec_t usec, void *userdata) {
-        usec_t began = now_usec(CLOCK_MONOTONIC), ended;
+        usec_t began = now_usec(CLOCK_MONOTONIC), ended, rest = 0;
         Top *t = userdata;
         int r;
 
         look_again(t);
         ended = now_usec(CLOCK_MONOTONIC);
-        r = sd_event_source_set_time(source, ended + MAX(t->delay, REST_FACTOR * (ended - began)));
+        /* Waiting in vain costs the observer nothing. */
+        if (!t->trouble[0])
+                rest = REST_FACTOR * (ended - began);
+        r = sd_event_source_set_time(source, ended + MAX(t->delay, rest));
         if (r >= 0)
                 r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         return r < 0 ? r : redraw(t);

@@ -156,6 +156,22 @@ void manager_clients_lost(void *userdata) {
         (void) retry_later(m, &m->clients, on_retry_clients);
 }
 
+/* A subscriber that does not read has the bus daemon read nothing of ours. What is queued for it is lost, as are signals
+ * until the next connection is up; lists and counters are exact, there as here. */
+void manager_clients_stuck(void *userdata) {
+        Manager *m = userdata;
+
+        if (m->stopping)
+                return;
+        log_warning("The bus has taken nothing for %u s, because somebody does not read our signals: "
+                    "connecting to it "
+                    "anew",
+                    (unsigned) (BUS_QUEUE_PATIENCE_CLOSE_USEC / USEC_PER_SEC));
+        manager_watch_log(m);
+        close_connection(&m->clients);
+        (void) retry_later(m, &m->clients, on_retry_clients);
+}
+
 static int on_systemd_lost(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         Manager *m = userdata;
 

@@ -54,7 +54,8 @@ struct Manager {
         const char **classes; /* by unit number: which section rules it, owned by `config`; NULL: to be looked up */
 
         Storms storms;
-        nsec_t armed; /* what the timer is set to; NSEC_INFINITY: off */
+        sd_event_source *storm_end; /* of the next window in which something was not told; else off */
+        nsec_t armed;               /* what the timer is set to; NSEC_INFINITY: off */
         sd_event_source *timer;
         sd_event_source *stalls;
         sd_event_source *log;
@@ -103,11 +104,18 @@ void manager_on_record(void *userdata, const RecoveryRecord *record);
 /* To be called after something was logged: what journald does not take now is written when it does. */
 void manager_watch_log(Manager *m);
 
+/* storming.c: what is too much to be told one by one */
+int manager_storms_start(Manager *m);
+/* One more of a kind (a StormKind or a class of refusals). Returns whether it is to be told by itself. */
+bool manager_storms_pass(Manager *m, unsigned kind, nsec_t now);
+bool manager_storms_pass_event(Manager *m, const Event *event);
+
 /* connections.c: the two connections */
 int manager_connections_start(Manager *m);
 void manager_connections_stop(Manager *m);
 void manager_name_acquired(void *userdata, int error);
 void manager_clients_lost(void *userdata);
+void manager_clients_stuck(void *userdata);
 
 /* serving.c: what the bus asks */
 extern const BusHooks manager_bus_hooks;

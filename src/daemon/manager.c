@@ -308,6 +308,9 @@ static int start_loop(Manager *m) {
         r = start_status(m);
         if (r < 0)
                 return log_error_errno(r, "Cannot make the status timer");
+        r = manager_storms_start(m);
+        if (r < 0)
+                return log_error_errno(r, "Cannot make the timer of storms");
         return 0;
 }
 
@@ -362,6 +365,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->log);
         sd_event_source_disable_unref(m->log_retry);
         sd_event_source_disable_unref(m->status);
+        sd_event_source_disable_unref(m->storm_end);
         sd_event_unref(m->event);
         free(m->capabilities);
         free(m);

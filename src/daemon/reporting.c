@@ -168,21 +168,6 @@ static void journal_rejected(const Manager *m, const Event *e) {
         }
 }
 
-/* Returns whether this one is to be told. */
-static bool pass_storm(Manager *m, const Event *e) {
-        uint64_t suppressed;
-        bool tell;
-
-        tell = storm_count(&m->storms.rejects[e->reject], e->now, &suppressed);
-        if (suppressed > 0) {
-                log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
-                            reject_class_to_string(e->reject));
-                bus_signal_storm_summary(m->server, reject_class_to_string(e->reject), suppressed,
-                                         STORM_WINDOW);
-        }
-        return tell;
-}
-
 static void journal_event(const Manager *m, const Event *e) {
         char span[64];
 
@@ -219,14 +204,13 @@ void manager_on_event(void *userdata, const Event *event) {
 
         if (m->stopping)
                 return;
-        if (event->kind == EVENT_REJECTED && !pass_storm(m, event)) {
+        if (manager_storms_pass_event(m, event)) {
+                journal_event(m, event);
                 manager_watch_log(m);
-                return;
-        }
-        journal_event(m, event);
-        manager_watch_log(m);
-        bus_server_event(m->server, event);
-        recovery_event(m->recovery, event);
+                bus_server_event(m->server, event);
+        } else
+                bus_server_event_untold(m->server, event);
+        recovery_event(m->recovery, event); /* takes care of every single one */
         if (event->kind != EVENT_REJECTED)
                 manager_status_changed(m);
 }
@@ -287,6 +271,8 @@ void manager_on_record(void *userdata, const RecoveryRecord *r) {
         };
 
         if (!r->announce || m->stopping)
+                return;
+        if (r->kind == RECORD_REFUSED && !manager_storms_pass(m, STORM_RECOVERY_REFUSED, r->when))
                 return;
         journal_record(r);
         manager_watch_log(m);

@@ -77,15 +77,32 @@ static void open_secure(DescribeContext *c, const struct mmsghdr *m, uint64_t ad
 #endif
 }
 
-void describe_udp_message(DescribeContext *c, struct mmsghdr *m, uint8_t *frame, Datagram *ret) {
+static void prefetch(const DescribeContext *c, const struct mmsghdr *messages, size_t n) {
+#if HAVE_SECURE_UDP
+        for (SecurePrefetch step = 0; step < _SECURE_PREFETCH_MAX; step++)
+                for (size_t k = 0; k < n; k++)
+                        secure_prefetch(c->secure, step, messages[k].msg_hdr.msg_iov->iov_base,
+                                        messages[k].msg_len, c->addresses[k]);
+#endif
+}
+
+void describe_udp_prepare(const DescribeContext *c, const struct mmsghdr *messages, size_t n) {
+        for (size_t k = 0; k < n; k++)
+                c->addresses[k] = peer_address_hash(messages[k].msg_hdr.msg_name, c->hash_key);
+        if (c->keys)
+                prefetch(c, messages, n);
+}
+
+void describe_udp_message(DescribeContext *c, struct mmsghdr *messages, size_t k, uint8_t *frame,
+                          Datagram *ret) {
         bool secure = c->listener->transport == TRANSPORT_SECURE_UDP;
+        struct mmsghdr *m = &messages[k];
+        uint64_t address = c->addresses[k];
         Control control;
-        uint64_t address;
 
         control_parse(&m->msg_hdr, close_fd, &control);
         if (control.has_drops)
                 c->drops = control.drops;
-        address = peer_address_hash(m->msg_hdr.msg_name, c->hash_key);
         *ret = (Datagram){
                 .frame = m->msg_hdr.msg_iov->iov_base,
                 .source = source_of(c, address, 0),

@@ -63,6 +63,7 @@ struct Ingress {
         struct mmsghdr messages[INGRESS_BATCH];     /* of UNIX sockets: nobody asks for the sender's path */
         struct mmsghdr udp_messages[INGRESS_BATCH]; /* the same buffers, and the sender's address */
         PeerAddress peers[INGRESS_BATCH];
+        uint64_t addresses[INGRESS_BATCH];             /* the same, hashed */
         uint8_t frames[INGRESS_BATCH][VLP_FRAME_SIZE]; /* what came out of envelopes */
         struct iovec vectors[INGRESS_BATCH];
         Datagram datagrams[INGRESS_BATCH];
@@ -136,6 +137,7 @@ static DescribeContext context_of(Ingress *i, Source *s, nsec_t now) {
                 .secure = i->secure,
                 .keys = s->keys,
                 .hash_key = i->hash_key,
+                .addresses = i->addresses,
                 .now = now,
                 .drops = s->listener.drops,
         };
@@ -173,9 +175,11 @@ static size_t read_batch(Ingress *i, Source *s) {
         }
 
         c = context_of(i, s, now);
+        if (udp)
+                describe_udp_prepare(&c, messages, (size_t) n);
         for (int k = 0; k < n; k++) {
                 if (udp) {
-                        describe_udp_message(&c, &messages[k], i->frames[k], &i->datagrams[k]);
+                        describe_udp_message(&c, messages, (size_t) k, i->frames[k], &i->datagrams[k]);
                         messages[k].msg_hdr.msg_namelen = sizeof(PeerAddress);
                 } else
                         describe_unix_message(&c, &messages[k], &i->datagrams[k]);

@@ -11,15 +11,24 @@
  * and leaves the highest nonce behind, so that recordings of it stay worthless for a day; when nobody was, the unknown
  * sender is refused: state of a live sender is never given up, since that would be how to make a replay pass.
  *
+ * Which sender a frame is of is known when it is open. Which sender it will probably be of is known before, from its prefix:
+ * a table of hints says who used that last, so that memory can be asked for it while other frames are being opened.
+ *
  * What cannot be told apart without asking the sender back: a recording of a whole session, played to an observer that has
  * seen nothing of that sender for a threshold. docs/network.md says so.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ingress/replay.h"
+#include "vlp/unaligned.h"
+
+/* Hints for each place: so many that most prefixes in use have one to themselves. */
+#define HINTS_PER_SENDER 2U
 
 int replay_init(Replay *r, uint32_t capacity, uint64_t hash_key) {
+        unsigned bits = 4;
         int k;
 
         assert(r);
@@ -29,14 +38,53 @@ int replay_init(Replay *r, uint32_t capacity, uint64_t hash_key) {
         if (k < 0)
                 return k;
         k = senders_init(&r->swept, capacity, hash_key);
-        if (k < 0)
+        if (k < 0) {
                 senders_done(&r->live);
-        return k;
+                return k;
+        }
+
+        while (UINT32_C(1) << bits < HINTS_PER_SENDER * capacity)
+                bits++;
+        r->hint_shift = 64 - bits;
+        r->hints = calloc(UINT32_C(1) << bits, sizeof(uint32_t));
+        if (!r->hints) {
+                replay_done(r);
+                return -ENOMEM;
+        }
+        return 0;
 }
 
 void replay_done(Replay *r) {
         senders_done(&r->live);
         senders_done(&r->swept);
+        free(r->hints);
+        r->hints = NULL;
+}
+
+/* Prefixes are as good as random where senders keep to the protocol; others spoil nothing but their own hints, and only who
+ * has a key writes any. */
+static uint32_t *hint_of(const Replay *r, const VlpSecureHeader *header) {
+        return &r->hints[(load_le64(header->iv_random) * UINT64_C(0x9e3779b97f4a7c15)) >> r->hint_shift];
+}
+
+void replay_prefetch_hint(const Replay *r, const VlpSecureHeader *header) {
+        __builtin_prefetch(hint_of(r, header));
+        __asm__ volatile(""); /* as in senders.h */
+}
+
+void replay_prefetch_sender(const Replay *r, const VlpSecureHeader *header) {
+        senders_prefetch_at(&r->live, *hint_of(r, header));
+}
+
+void replay_prefetch_neighbours(const Replay *r, const VlpSecureHeader *header) {
+        senders_prefetch_neighbours(&r->live, *hint_of(r, header));
+}
+
+static void set_hint(Replay *r, const VlpSecureHeader *header, const Sender *s) {
+        uint32_t *hint = hint_of(r, header), number = sender_number(&r->live, s);
+
+        if (*hint != number)
+                *hint = number;
 }
 
 static bool is_terminal(const VlpFrame *frame) {
@@ -94,6 +142,7 @@ static ReplayVerdict judge_known(Replay *r, Sender *s, const VlpSecureHeader *he
                 set_prefix(s, header);
         }
         remember(s, frame, session);
+        set_hint(r, header, s);
         senders_touch(&r->live, s, now);
         return REPLAY_ACCEPTED;
 }
@@ -110,7 +159,7 @@ static bool make_room(Replay *r, nsec_t threshold, nsec_t now) {
 
         if (r->swept.used == r->swept.capacity)
                 senders_remove(&r->swept, senders_oldest(&r->swept));
-        left = senders_add(&r->swept, stale->id, stale->last);
+        left = senders_add(&r->swept, sender_id(stale), stale->last);
         left->nonce = stale->nonce;
         left->has_nonce = stale->has_nonce;
         left->terminal_timestamp = stale->terminal_timestamp;
@@ -125,7 +174,7 @@ ReplayVerdict replay_judge(Replay *r, SenderId id, const VlpSecureHeader *header
 
         assert(r && header && frame);
 
-        s = senders_find(&r->live, id);
+        s = senders_find_at(&r->live, id, *hint_of(r, header));
         if (s)
                 return judge_known(r, s, header, frame, threshold, now);
 
@@ -150,6 +199,7 @@ ReplayVerdict replay_judge(Replay *r, SenderId id, const VlpSecureHeader *header
         s->terminal_timestamp = left.terminal_timestamp;
         s->has_terminal = left.has_terminal;
         set_prefix(s, header);
+        set_hint(r, header, s);
         remember(s, frame, false);
         return REPLAY_ACCEPTED;
 }

@@ -12,8 +12,10 @@
 #include "vlp/frame.h"
 
 typedef struct Replay {
-        Senders live;  /* whoever is heard */
-        Senders swept; /* whoever made room: only their highest nonce counts, for a day */
+        Senders live;    /* whoever is heard */
+        Senders swept;   /* whoever made room: only their highest nonce counts, for a day */
+        uint32_t *hints; /* by prefix: the number of the live sender that used it last, or anything */
+        unsigned hint_shift;
 } Replay;
 
 typedef enum ReplayVerdict {
@@ -33,6 +35,13 @@ typedef enum ReplayVerdict {
 /* Returns 0, -EINVAL for a capacity outside 1..SENDERS_MAX, -ENOMEM. */
 int replay_init(Replay *r, uint32_t capacity, uint64_t hash_key);
 void replay_done(Replay *r);
+
+/* Ask memory for what judging a frame with this header will wait for, before it is opened: the header does not name the
+ * sender, but its prefix says who that was the last time. Believing it costs at most time. First the hint, then, when that
+ * has come, the sender, and then those who are beside it in the order of when they were heard. */
+void replay_prefetch_hint(const Replay *r, const VlpSecureHeader *header);
+void replay_prefetch_sender(const Replay *r, const VlpSecureHeader *header);
+void replay_prefetch_neighbours(const Replay *r, const VlpSecureHeader *header);
 
 /* Judges a frame and remembers it when it is accepted. `id` is the key's and the frame's pid; `threshold` the silence after
  * which a sender may start a new session with an old nonce. */

@@ -102,9 +102,10 @@ SecureKeys *secure_keys_free(SecureKeys *k) {
 
 static Sender *address_find(Secure *s, uint64_t address, nsec_t now) {
         Sender *a = senders_find(&s->addresses, (SenderId){ .scope = address });
+        uint32_t second = (uint32_t) (now / NSEC_PER_SEC);
 
-        if (a && nsec_sub(now, a->window) >= NSEC_PER_SEC) {
-                a->window = now;
+        if (a && a->window != second) {
+                a->window = second;
                 a->failures = 0;
         }
         return a;
@@ -123,15 +124,16 @@ static void charge(Secure *s, Sender *address, nsec_t now) {
                 (void) bucket_take(&s->failures, now);
 }
 
+/* Which address was not heard for longest matters to the second, and a touch goes through the memory of three others. */
 static void address_heard(Secure *s, Sender *known, uint64_t address, nsec_t now) {
         if (known) {
-                senders_touch(&s->addresses, known, now);
+                if (nsec_sub(now, known->last) >= NSEC_PER_SEC)
+                        senders_touch(&s->addresses, known, now);
                 return;
         }
         if (s->addresses.used == s->addresses.capacity)
                 senders_remove(&s->addresses, senders_oldest(&s->addresses));
-        known = senders_add(&s->addresses, (SenderId){ .scope = address }, now);
-        known->window = now;
+        (void) senders_add(&s->addresses, (SenderId){ .scope = address }, now);
 }
 
 /* ---- which key -------------------------------------------------------------------------------------------- */
@@ -140,24 +142,6 @@ static Derived *derived_slot(const SecureKeys *k, uint32_t pid) {
         uint64_t h = (pid ^ k->hash_key) * UINT64_C(0x9e3779b97f4a7c15);
 
         return &k->derived[(h >> 32) % DERIVED_ENTRIES];
-}
-
-/* The keys to try: the ring's own, or those of an agent, from the cache or into *scratch. An empty entry's pid is 0, which
- * anybody may claim: it is never a hit. */
-static const uint8_t (*keys_of(const SecureKeys *k, const VlpSecureHeader *h,
-                               Derived *scratch))[VLP_KEY_SIZE] {
-        const Derived *d;
-
-        if (h->form == VLP_SECURE_SHARED)
-                return (const uint8_t(*)[VLP_KEY_SIZE]) k->ring->keys[VLP_SECURE_SHARED];
-
-        d = derived_slot(k, h->agent_pid);
-        if (d->pid == h->agent_pid && d->pid >= VLP_PID_MIN)
-                return (const uint8_t(*)[VLP_KEY_SIZE]) d->keys;
-        scratch->pid = h->agent_pid;
-        for (size_t i = 0; i < k->ring->n[VLP_SECURE_MASTER]; i++)
-                vlp_derive_agent_key(k->ring->keys[VLP_SECURE_MASTER][i], h->agent_pid, scratch->keys[i]);
-        return (const uint8_t(*)[VLP_KEY_SIZE]) scratch->keys;
 }
 
 /* Tries every key, always. Returns the number of the one that fits, or -EBADMSG. */
@@ -169,6 +153,35 @@ static int try_all(const uint8_t (*keys)[VLP_KEY_SIZE], size_t n, const uint8_t 
                 if (vlp_secure_open(data, size, keys[i], ret_frame) == 0)
                         fits = (int) i;
         return fits;
+}
+
+/* With the keys of the agent that the envelope names, derived now unless they are in the cache, where they go after their
+ * first success. An empty entry's pid is 0, which anybody may claim: it is never a hit. */
+static int try_derived(const SecureKeys *k, uint32_t pid, const uint8_t *data, size_t size,
+                       uint8_t *ret_frame) {
+        size_t n = k->ring->n[VLP_SECURE_MASTER];
+        Derived *d = derived_slot(k, pid), fresh = {};
+        int fits;
+
+        if (d->pid == pid && pid >= VLP_PID_MIN)
+                return try_all((const uint8_t(*)[VLP_KEY_SIZE]) d->keys, n, data, size, ret_frame);
+
+        fresh.pid = pid;
+        for (size_t i = 0; i < n; i++)
+                vlp_derive_agent_key(k->ring->keys[VLP_SECURE_MASTER][i], pid, fresh.keys[i]);
+        fits = try_all((const uint8_t(*)[VLP_KEY_SIZE]) fresh.keys, n, data, size, ret_frame);
+        if (fits >= 0 && pid >= VLP_PID_MIN)
+                *d = fresh;
+        sodium_memzero(&fresh, sizeof(fresh));
+        return fits;
+}
+
+static int try_form(const SecureKeys *k, const VlpSecureHeader *h, const uint8_t *data, size_t size,
+                    uint8_t *ret_frame) {
+        if (h->form == VLP_SECURE_MASTER)
+                return try_derived(k, h->agent_pid, data, size, ret_frame);
+        return try_all((const uint8_t(*)[VLP_KEY_SIZE]) k->ring->keys[VLP_SECURE_SHARED],
+                       k->ring->n[VLP_SECURE_SHARED], data, size, ret_frame);
 }
 
 static ReceiveVerdict judge_frame(Secure *s, const VlpSecureHeader *h, uint64_t scope, const uint8_t *data,
@@ -195,7 +208,6 @@ static ReceiveVerdict judge_frame(Secure *s, const VlpSecureHeader *h, uint64_t 
 SecureResult secure_receive(Secure *s, SecureKeys *keys, const uint8_t *data, size_t size, uint64_t address,
                             nsec_t threshold, nsec_t now, uint8_t *ret_frame) {
         SecureResult result = { .verdict = RECEIVE_MIS_SIZED };
-        Derived scratch = {};
         VlpSecureHeader h;
         Sender *known;
         int fits;
@@ -210,16 +222,12 @@ SecureResult secure_receive(Secure *s, SecureKeys *keys, const uint8_t *data, si
                 return result;
         }
 
-        result.attempts = (unsigned) keys->ring->n[h.form];
-        if (result.attempts == 0) {
-                result.verdict = RECEIVE_DECRYPT_FAILED;
-                return result;
-        }
-        fits = try_all(keys_of(keys, &h, &scratch), result.attempts, data, size, ret_frame);
         result.verdict = RECEIVE_DECRYPT_FAILED;
+        result.attempts = (unsigned) keys->ring->n[h.form];
+        if (result.attempts == 0)
+                return result;
+        fits = try_form(keys, &h, data, size, ret_frame);
         if (fits >= 0) {
-                if (scratch.pid >= VLP_PID_MIN)
-                        *derived_slot(keys, h.agent_pid) = scratch;
                 result.scope = keys->ring->scopes[h.form][fits];
                 result.verdict = judge_frame(s, &h, result.scope, ret_frame, threshold, now);
         }
@@ -228,6 +236,26 @@ SecureResult secure_receive(Secure *s, SecureKeys *keys, const uint8_t *data, si
                 address_heard(s, known, address, now);
         else
                 charge(s, known, now);
-        sodium_memzero(&scratch, sizeof(scratch));
         return result;
+}
+
+void secure_prefetch(const Secure *s, SecurePrefetch step, const uint8_t *data, size_t size,
+                     uint64_t address) {
+        SenderId id = { .scope = address };
+        VlpSecureHeader h;
+
+        if (vlp_secure_parse(data, size, &h) < 0)
+                return;
+        switch (step) {
+        case SECURE_PREFETCH_INDEX:
+                senders_prefetch_chain(&s->addresses, id);
+                replay_prefetch_hint(&s->replay, &h);
+                break;
+        case SECURE_PREFETCH_SENDERS:
+                senders_prefetch_entry(&s->addresses, id);
+                replay_prefetch_sender(&s->replay, &h);
+                break;
+        default:
+                replay_prefetch_neighbours(&s->replay, &h);
+        }
 }

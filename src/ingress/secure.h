@@ -44,3 +44,14 @@ typedef struct SecureResult {
  * VLP_FRAME_SIZE bytes for RECEIVE_OK; they still have to be decoded, and may fail there. */
 SecureResult secure_receive(Secure *s, SecureKeys *keys, const uint8_t *data, size_t size, uint64_t address,
                             nsec_t threshold, nsec_t now, uint8_t *ret_frame);
+
+/* Ask memory for what secure_receive() will wait for, in steps: what each asks for is known when what the one before asked
+ * for has come. To be called for the datagrams of a batch, one step after the other. */
+typedef enum SecurePrefetch {
+        SECURE_PREFETCH_INDEX,
+        SECURE_PREFETCH_SENDERS,
+        SECURE_PREFETCH_NEIGHBOURS,
+        _SECURE_PREFETCH_MAX,
+} SecurePrefetch;
+void secure_prefetch(const Secure *s, SecurePrefetch step, const uint8_t *data, size_t size,
+                     uint64_t address);

@@ -19,7 +19,7 @@
  * unit that comes after it is the proof, because whether there is a new invocation is the oneshot's business. If there
  * is one, its first beat may well come while the oneshot still waits for its start.
  *
- * An action never judges: when it is over it wakes what waited for its end, and the loop comes round to it.
+ * How it ends, and what follows from that, is action-end.c.
  */
 
 #include <stdio.h>
@@ -39,7 +39,7 @@
 
 static void action_look(Recovery *r, Action *a);
 
-static RecoveryUnit *action_unit(const Recovery *r, const Action *a) {
+RecoveryUnit *action_unit(const Recovery *r, const Action *a) {
         return &r->registry.units[a->unit];
 }
 
@@ -54,7 +54,7 @@ bool action_needs_watch(const Action *a) {
         return a->phase == ACTION_SETTLING || a->phase == ACTION_PROVING;
 }
 
-static void action_release(Recovery *r, Action *a) {
+void action_release(Recovery *r, Action *a) {
         RecoveryUnit *u = action_unit(r, a);
 
         unit_job_detach(&a->job);
@@ -62,120 +62,6 @@ static void action_release(Recovery *r, Action *a) {
         a->phase = ACTION_FREE;
         r->actions_used--;
         u->action = REGISTRY_NONE;
-}
-
-/* ---- The end ---------------------------------------------------------------------------------------------- */
-
-/* What the ladder makes of an outcome, and when the unit's next action is thinkable; 0: not by time. */
-static nsec_t climb(Recovery *r, RecoveryUnit *u, const Action *a, const UnitPolicy *policy,
-                    RecoveryOutcome outcome) {
-        nsec_t now = recovery_now(r);
-
-        if (outcome_climbs(outcome) && a->accepted) {
-                ladder_climb(&u->ladder, &policy->restart_backoff, now);
-                return u->ladder.backoff_until;
-        }
-        switch (outcome) {
-        case OUTCOME_ACCESS_DENIED:
-                /* Somebody has to install or write something: the longest wait there is. */
-                ladder_hold(&u->ladder, now, policy->restart_backoff.max);
-                break;
-        case OUTCOME_JOB_CANCELED:
-        case OUTCOME_JOB_FAILED:
-        case OUTCOME_TIMEOUT:
-                ladder_hold(&u->ladder, now, policy->restart_backoff.min);
-                break;
-        default:
-                return 0;
-        }
-        return u->ladder.hold_until;
-}
-
-/* When the stall, if it still stands, comes before the gates again. */
-static RecoveryAgain again_after(const Recovery *r, RecoveryOutcome outcome, nsec_t wait, nsec_t *ret_at) {
-        nsec_t at = NSEC_INFINITY;
-        RecoveryAgain again;
-
-        switch (outcome) {
-        case OUTCOME_RECOVERED:
-        case OUTCOME_STOPPED_MEANWHILE:
-        case OUTCOME_START_LIMIT_HIT:
-        case OUTCOME_UNIT_GONE:
-                again = AGAIN_NEVER;
-                break;
-        case OUTCOME_BUS_LOST:
-                again = AGAIN_BUS;
-                if (systemd_is_attached(&r->systemd))
-                        at = nsec_add(recovery_now(r), r->settings.recheck);
-                break;
-        default:
-                again = AGAIN_AT;
-                at = wait;
-        }
-        *ret_at = at;
-        return again;
-}
-
-/* The restarted unit does not beat: there is no agent to carry the stall on, so the unit itself does. */
-static void carry_on(Recovery *r, RecoveryUnit *u, const Action *a, nsec_t at) {
-        AgentInfo agent = a->agent;
-        RecoveryStall *s;
-
-        if (u->own_stall != REGISTRY_NONE)
-                registry_stall_remove(&r->registry, &r->registry.stalls[u->own_stall]);
-        agent.id = 0;
-        agent.pid = 0;
-        memcpy(agent.invocation, a->after, INVOCATION_ID_SIZE);
-        s = registry_stall_add(&r->registry, &agent, STALL_NEVER_BEAT, u);
-        if (!s)
-                return; /* one place per unit is kept for this; should it be taken, the agents' own stalls remain */
-        s->since = recovery_now(r);
-        s->decided = true;
-        registry_stall_rest(&r->registry, s, AGAIN_AT, at);
-}
-
-static RecoveryStall *action_stall(Recovery *r, const RecoveryUnit *u, const Action *a) {
-        if (a->agent.id != 0)
-                return registry_stall(&r->registry, a->agent.id);
-        return u->own_stall == REGISTRY_NONE ? NULL : &r->registry.stalls[u->own_stall];
-}
-
-static void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text) {
-        RecoveryUnit *u = action_unit(r, a);
-        UnitPolicy policy;
-        RecoveryStall *s;
-        RecoveryAgain again;
-        nsec_t wait, at;
-
-        r->hooks.policy(r->userdata, u->name, &policy);
-        wait = climb(r, u, a, &policy, outcome);
-        again = again_after(r, outcome, wait, &at);
-        u->last_outcome = outcome;
-        if (a->restarted)
-                proof_settle_stalls(r, u, a);
-
-        s = action_stall(r, u, a);
-        if (s) {
-                s->refusal = _RECOVERY_REFUSAL_INVALID; /* whatever the gates say next is news */
-                /* A restarted unit's old process is gone, or soon: the gates will say `process-changed`. What the
-                 * unit itself did not do is done when it beats, and begins anew when it does not. */
-                if ((s->agent.id == 0 || s->reason == STALL_EXITED) && again == AGAIN_NEVER)
-                        recovery_drop(r, s);
-                else if (a->restarted)
-                        registry_stall_due(&r->registry, s);
-                else
-                        registry_stall_rest(&r->registry, s, again, at);
-        }
-        if (outcome == OUTCOME_NO_BEAT)
-                carry_on(r, u, a, wait);
-
-        durable_action_ends(r, a);
-        report_finished(r, u->name, a, outcome, text, again, at);
-        action_release(r, a);
-        recovery_wake(r, u, AGAIN_OTHER_ENDS);
-        recovery_wake_for_room(r);
-        judge_update_watch(r, u);
-        judge_schedule(r, u);
 }
 
 /* ---- Looking ---------------------------------------------------------------------------------------------- */
@@ -217,8 +103,8 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
 }
 
 /* The time for the proof is over. Nobody need be new where a oneshot mended the unit: who is not stalled by now has beaten
- * since, as that time is no shorter than the threshold. An observer that has just started cannot say so: it does not know
- * who was silent. */
+ * since, as that time is no shorter than the threshold. An observer that inherited the action cannot say so: it has never
+ * seen whom it was for, and may know only those that were well all the time. */
 static RecoveryOutcome proof_failed(Recovery *r, const RecoveryUnit *u, const Action *a) {
         RecoveryAgents agents = {};
 
@@ -489,8 +375,6 @@ void action_start(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitFact
 
 void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolicy *policy,
                  RecoveryOutcome outcome, const char *text) {
-        RecoveryAgain again;
-        nsec_t wait, at;
         Action a;
 
         assert(r);
@@ -500,13 +384,7 @@ void action_fail(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const UnitPolic
 
         a = action_describe(r, u, s, policy);
         (void) action_target(&a, u->name, policy); /* for the words only */
-        wait = climb(r, u, &a, policy, outcome);
-        again = again_after(r, outcome, wait, &at);
-        u->last_outcome = outcome;
-        s->decided = true;
-        s->refusal = _RECOVERY_REFUSAL_INVALID;
-        report_started(r, u->name, &a);
-        report_finished(r, u->name, &a, outcome, text, again, at);
+        action_end_unbegun(r, u, s, &a, policy, outcome, text);
 }
 
 /* ---- Time and the bus ------------------------------------------------------------------------------------- */

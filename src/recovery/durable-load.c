@@ -91,6 +91,24 @@ static void read_boot_id(const Recovery *r, uint8_t boot[STATE_BOOT_SIZE]) {
 
 /* ---- What is in the file ---------------------------------------------------------------------------------- */
 
+/* As the unit's own: to this observer there is no agent. */
+static void load_stall(const Loader *l, RecoveryUnit *u, const StateUnit *s) {
+        Recovery *r = l->recovery;
+        AgentInfo agent = s->agent;
+        RecoveryStall *stall;
+
+        agent.confirmed = true;
+        agent.last_beat = past(l, agent.last_beat);
+        stall = registry_stall_add(&r->registry, &agent, s->reason, u);
+        if (!stall)
+                return;
+        stall->since = past(l, s->since);
+        stall->decided = true;
+        stall->refusal = s->refusal;
+        /* It has the same grace as every other verdict after our start. */
+        registry_stall_rest(&r->registry, stall, AGAIN_AT, nsec_add(l->now, agent.threshold));
+}
+
 static void load_unit(Loader *l, const StateUnit *s) {
         Recovery *r = l->recovery;
         RecoveryUnit *u;
@@ -111,18 +129,8 @@ static void load_unit(Loader *l, const StateUnit *s) {
 
         if (u->own_stall != REGISTRY_NONE)
                 registry_stall_remove(&r->registry, &r->registry.stalls[u->own_stall]);
-        if (s->silent && l->same_boot) {
-                AgentInfo agent = { .origin = ORIGIN_KERNEL_ATTESTED };
-                RecoveryStall *stall;
-
-                memcpy(agent.invocation, s->silent_invocation, INVOCATION_ID_SIZE);
-                stall = registry_stall_add(&r->registry, &agent, STALL_NEVER_BEAT, u);
-                if (!stall)
-                        return;
-                stall->since = past(l, s->silent_since);
-                stall->decided = true;
-                registry_stall_rest(&r->registry, stall, AGAIN_BUS, NSEC_INFINITY);
-        }
+        if (s->stalled && l->same_boot)
+                load_stall(l, u, s);
 }
 
 /* The host was restarted: what is left of a pause is so by the wall clock, and not more than there was when it was
@@ -223,6 +231,9 @@ static void restore_action(Loader *l, const StateAction *s) {
                 .overtaken = s->overtaken || !l->same_boot,
         };
         a->agent.last_beat = past(l, s->agent.last_beat);
+        if (u->own_stall != REGISTRY_NONE)
+                registry_stall_rest(&r->registry, &r->registry.stalls[u->own_stall], AGAIN_OTHER_ENDS,
+                                    NSEC_INFINITY);
         memcpy(a->target, s->target, sizeof(a->target));
         memcpy(a->before, s->before, INVOCATION_ID_SIZE);
         memcpy(a->after, s->after, INVOCATION_ID_SIZE);

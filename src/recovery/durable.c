@@ -17,6 +17,11 @@
  * The order within one decision: the record of it, then the announcement. Killed between the two, the observer leaves a
  * decision in its history that nobody was told of, instead of telling it twice.
  *
+ * Stalls are the observer's knowledge, not recovery's, and most of them it finds again by itself. But who has fallen silent
+ * does not beat, and so does not exist for an observer that has just started: without more, a unit that waits for
+ * the end of its back-off would be forgotten by a restart of the observer. So a unit's record has one of its stalls;
+ * the next observer judges it as the unit's own, with a process where there is one, until that beats or is gone.
+ *
  * A full or broken disk does not stop recovery: it is there because something is wrong already, and a stall must not
  * stay because of a log. It is said once, everything goes on in memory, and the file is tried again.
  *
@@ -37,6 +42,10 @@
 
 /* A full disk is seldom emptied faster than this, and an attempt costs little. */
 #define RETRY_SPAN NSEC_PER_MINUTE
+
+/* Stalls of one unit that are looked at for one that is worth writing: usually it is the first, and a unit with
+ * thousands of them must not cost each of its decisions a walk. */
+#define STALLS_LOOKED_AT 16U
 
 static bool is_written(const Durable *d) {
         return state_file_is_open(&d->file) && d->error == 0;
@@ -95,16 +104,42 @@ static void put(Recovery *r, StateRecord *record) {
 
 /* ---- What is written of each thing ------------------------------------------------------------------------ */
 
+static bool is_to_outlive(const RecoveryStall *s) {
+        if (s->agent.id == 0)
+                return true;
+        return (s->due || s->again != AGAIN_NEVER) && s->agent.confirmed &&
+               s->agent.source == SOURCE_LOCAL && s->agent.origin == ORIGIN_KERNEL_ATTESTED;
+}
+
+/* Who is silent cannot make itself known to the next observer, and would be wedged for ever: so one stall of a unit, of
+ * those that may still lead to something, is written with it. */
+static const RecoveryStall *find_stall(const Recovery *r, const RecoveryUnit *u) {
+        const StallList *const lists[] = { &u->resting, &u->due };
+        unsigned looked = 0;
+
+        if (u->own_stall != REGISTRY_NONE)
+                return registry_stall_at(&r->registry, u->own_stall);
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (const RecoveryStall *s = registry_first(&r->registry, lists[i]); s;
+                     s = registry_next(&r->registry, s)) {
+                        if (is_to_outlive(s))
+                                return s;
+                        if (++looked == STALLS_LOOKED_AT)
+                                return NULL;
+                }
+        return NULL;
+}
+
 /* A unit that never was in trouble needs no record. */
-static bool is_worth_keeping(const RecoveryUnit *u) {
+static bool is_worth_keeping(const Recovery *r, const RecoveryUnit *u) {
         const Ladder *l = &u->ladder;
 
         return u->saved != 0 || l->attempt > 0 || l->hold_until > 0 || l->gave_up_until > 0 || l->n > 0 ||
-               u->restarts > 0 || u->last_action > 0 || u->own_stall != REGISTRY_NONE;
+               u->restarts > 0 || u->last_action > 0 || find_stall(r, u);
 }
 
 static void describe_unit(const Recovery *r, const RecoveryUnit *u, StateRecord *ret) {
-        const RecoveryStall *own = registry_stall_at(&r->registry, u->own_stall);
+        const RecoveryStall *stall = find_stall(r, u);
         StateUnit *s = &ret->unit;
 
         ret->kind = STATE_UNIT;
@@ -113,12 +148,14 @@ static void describe_unit(const Recovery *r, const RecoveryUnit *u, StateRecord 
                 .restarts = u->restarts,
                 .last_outcome = u->last_outcome,
                 .last_action = u->last_action,
-                .silent = own,
+                .stalled = stall,
         };
         memcpy(s->name, u->name, sizeof(s->name));
-        if (own) {
-                s->silent_since = own->since;
-                memcpy(s->silent_invocation, own->agent.invocation, INVOCATION_ID_SIZE);
+        if (stall) {
+                s->agent = stall->agent;
+                s->reason = stall->reason;
+                s->refusal = stall->refusal;
+                s->since = stall->since;
         }
 }
 
@@ -127,7 +164,7 @@ static void put_unit(Recovery *r, RecoveryUnit *u) {
         StateBuffer before;
         uint64_t sum;
 
-        if (!is_written(d) || !is_worth_keeping(u))
+        if (!is_written(d) || !is_worth_keeping(r, u))
                 return;
         describe_unit(r, u, &d->record);
         if (d->buffer.size - d->buffer.n < STATE_RECORD_MAX)
@@ -287,7 +324,7 @@ static int write_all(Recovery *r) {
                 k = make_room(d);
                 if (k < 0)
                         return k;
-                if (!is_worth_keeping(u))
+                if (!is_worth_keeping(r, u))
                         continue;
                 u->saved = 1; /* no sum, but something: it is written again when it changes */
                 describe_unit(r, u, &d->record);

@@ -67,8 +67,12 @@ static void gather_agent(const Recovery *r, const char *unit, const UnitPolicy *
         AgentInfo agent = s->agent;
         int k;
 
-        if (s->agent.id == 0)
+        if (s->agent.id == 0) {
+                /* Taken over from an observer before this one: not an agent, but maybe a process. */
+                if (s->agent.pid != 0 && s->reason != STALL_EXITED && f->mode == UNIT_MODE_ENFORCE)
+                        gather_process(r, unit, policy, &s->agent, f);
                 return;
+        }
         f->has_agent = true;
         k = r->hooks.agent(r->userdata, s->agent.id, &agent);
         f->origin = agent.origin;
@@ -167,7 +171,7 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 r->hooks.agents(r->userdata, name, &agents);
                 f.agents = agents.tracked;
                 f.stalled = agents.stalled;
-                if (s->reason == STALL_EXITED) {
+                if (s->reason == STALL_EXITED || (s->agent.id == 0 && s->agent.pid != 0)) {
                         /* It left the observer's tables, but not the question how many of them are in trouble. */
                         f.agents++;
                         f.stalled++;
@@ -182,7 +186,9 @@ static void gather(Recovery *r, const RecoveryUnit *u, RecoveryStall *s, const U
                 f.host_starved = host_holds(r, s, policy, f.now);
         }
         gather_brakes(r, u, s, &f);
-        f.grace_until = nsec_add(MAX(r->jumped, r->started), policy->stall_threshold);
+        f.grace_until = nsec_add(MAX(r->jumped, r->started), s->agent.id == 0 && policy->first_beat > 0
+                                                                             ? policy->first_beat
+                                                                             : policy->stall_threshold);
         f.capacity = s->capture != STALL_CAPTURE_RUNNING &&
                      r->actions_used + r->captures_used >= RECOVERY_ACTIONS_MAX;
         *ret = f;

@@ -254,6 +254,18 @@ void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
 
+/* action.c, for action-end.c */
+RecoveryUnit *action_unit(const Recovery *r, const Action *a);
+void action_release(Recovery *r, Action *a);
+
+/* action-end.c */
+
+/* Ends an action under way: the one place that does. `text`: systemd's own words, "" for none. */
+void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text);
+/* The same for one that never began, and has no place among the actions. */
+void action_end_unbegun(Recovery *r, RecoveryUnit *u, RecoveryStall *s, const Action *a,
+                        const UnitPolicy *policy, RecoveryOutcome outcome, const char *text);
+
 /* watch.c */
 
 /* Watches units as the configuration wants it now, and asks which of them run. `doubt`: changes may have been missed. */

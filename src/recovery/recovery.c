@@ -293,6 +293,18 @@ static void forget_exited(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) 
                 }
 }
 
+/* The unit itself beats when anybody of it does. What was taken over from an observer before this one is of a process:
+ * that one has to beat, or one of another invocation. */
+static bool ends_own_stall(const Recovery *r, const RecoveryUnit *u, const AgentInfo *agent) {
+        const RecoveryStall *s = registry_stall_at(&r->registry, u->own_stall);
+
+        if (!s)
+                return false;
+        return s->agent.pid == 0 ||
+               (s->agent.pid == agent->pid && s->agent.generation == agent->generation) ||
+               memcmp(s->agent.invocation, agent->invocation, INVOCATION_ID_SIZE) != 0;
+}
+
 static void on_beat(Recovery *r, const Event *event) {
         RecoveryUnit *u;
         RecoveryStall *s;
@@ -308,7 +320,7 @@ static void on_beat(Recovery *r, const Event *event) {
                 return;
         if (event->flags & (BEAT_APPEARED | BEAT_RESUMED)) {
                 action_beat(r, u, &event->agent);
-                if (u->own_stall != REGISTRY_NONE)
+                if (ends_own_stall(r, u, &event->agent))
                         stall_ended(r, &r->registry.stalls[u->own_stall], REFUSAL_RESUMED);
                 forget_exited(r, u, &event->agent);
                 agents_changed(r, u);
@@ -540,6 +552,22 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
                 view.last_refusal = r->registry.stalls[u->resting.last].refusal;
         view.state = unit_state(r, &view, u);
         *ret = view;
+}
+
+const char *recovery_ailing_unit(const Recovery *r, uint32_t *cursor) {
+        nsec_t now;
+
+        assert(r);
+        assert(cursor);
+
+        now = recovery_now(r);
+        while (*cursor < r->registry.unit_fresh) {
+                const RecoveryUnit *u = &r->registry.units[(*cursor)++];
+
+                if (u->name[0] != '\0' && registry_unit_is_needed(u, now))
+                        return u->name;
+        }
+        return NULL;
 }
 
 uint32_t recovery_gave_up(const Recovery *r) {

@@ -366,7 +366,8 @@ static void add_access_denied(Recovery *r, const Action *a) {
                                             "services that are not protected",
                 [UNIT_ACTION_RESTART] = "varta's polkit rule does not give the verb `restart`: use "
                                         "Action=try-restart, or write a "
-                                        "rule after the commented examples in varta's documentation",
+                                        "rule after the commented examples in polkit-examples.rules of "
+                                        "varta's documentation",
                 [UNIT_ACTION_START] = "install polkit and varta's rule for it, which allows the user "
                                       "`varta` to start units named "
                                       "varta-*.service; for other names write one",

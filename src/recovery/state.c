@@ -181,6 +181,18 @@ static void code_ring(Coder *c, nsec_t *ring, uint32_t max, uint32_t *first, uin
 
 /* ---- Records ---------------------------------------------------------------------------------------------- */
 
+static void code_agent(Coder *c, AgentInfo *a) {
+        CODE(c, a->pid, 4, UINT32_MAX);
+        CODE(c, a->uid, 4, UINT32_MAX);
+        CODE(c, a->generation, 8, UINT64_MAX);
+        CODE(c, a->last_nonce, 8, UINT64_MAX);
+        CODE(c, a->last_beat, 8, UINT64_MAX);
+        CODE(c, a->threshold, 8, UINT64_MAX);
+        CODE(c, a->status, 1, _VLP_STATUS_MAX - 1);
+        CODE(c, a->origin, 1, _ORIGIN_MAX - 1);
+        code_bytes(c, a->invocation, INVOCATION_ID_SIZE);
+}
+
 static void code_unit(Coder *c, StateUnit *u) {
         Ladder *l = &u->ladder;
 
@@ -195,9 +207,11 @@ static void code_unit(Coder *c, StateUnit *u) {
         CODE(c, u->restarts, 8, UINT64_MAX);
         u->last_outcome = code_optional(c, u->last_outcome, _RECOVERY_OUTCOME_MAX);
         CODE(c, u->last_action, 8, UINT64_MAX);
-        CODE_BOOL(c, u->silent);
-        code_bytes(c, u->silent_invocation, INVOCATION_ID_SIZE);
-        CODE(c, u->silent_since, 8, UINT64_MAX);
+        CODE_BOOL(c, u->stalled);
+        code_agent(c, &u->agent);
+        CODE(c, u->reason, 1, _STALL_REASON_MAX - 1);
+        u->refusal = code_optional(c, u->refusal, _RECOVERY_REFUSAL_MAX);
+        CODE(c, u->since, 8, UINT64_MAX);
 }
 
 static void code_pause(Coder *c, Pause *p, usec_t *ends) {
@@ -223,18 +237,6 @@ static void code_pauses(Coder *c, StatePauses *p) {
         CODE(c, p->list.n, 4, PAUSES_MAX);
         for (uint32_t i = 0; i < p->list.n && !c->failed; i++)
                 code_pause(c, &p->list.entries[i], &p->ends[i]);
-}
-
-static void code_agent(Coder *c, AgentInfo *a) {
-        CODE(c, a->pid, 4, UINT32_MAX);
-        CODE(c, a->uid, 4, UINT32_MAX);
-        CODE(c, a->generation, 8, UINT64_MAX);
-        CODE(c, a->last_nonce, 8, UINT64_MAX);
-        CODE(c, a->last_beat, 8, UINT64_MAX);
-        CODE(c, a->threshold, 8, UINT64_MAX);
-        CODE(c, a->status, 1, _VLP_STATUS_MAX - 1);
-        CODE(c, a->origin, 1, _ORIGIN_MAX - 1);
-        code_bytes(c, a->invocation, INVOCATION_ID_SIZE);
 }
 
 static void code_action(Coder *c, StateAction *a) {

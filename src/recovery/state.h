@@ -53,9 +53,11 @@ typedef struct StateUnit {
         uint64_t restarts;
         RecoveryOutcome last_outcome; /* _RECOVERY_OUTCOME_INVALID: none */
         nsec_t last_action;
-        bool silent; /* the unit itself stands as stalled: restarted, and nobody beats */
-        uint8_t silent_invocation[INVOCATION_ID_SIZE];
-        nsec_t silent_since;
+        bool stalled;    /* a stall of the unit stands: */
+        AgentInfo agent; /* of whom, as in StateAction; pid 0: of the unit itself, which does not beat */
+        StallReason reason;
+        RecoveryRefusal refusal; /* what was last said of it; _RECOVERY_REFUSAL_INVALID: nothing, or no refusal */
+        nsec_t since;
 } StateUnit;
 
 typedef struct StatePauses {

@@ -100,22 +100,29 @@ static void look_at(Recovery *r, WatchUnit *e, nsec_t when) {
         recovery_arm(r, when);
 }
 
+/* What stands of another invocation than this: whoever began this one has taken care of it. */
+static void end_old_stall(Recovery *r, const char *unit, const uint8_t invocation[INVOCATION_ID_SIZE]) {
+        RecoveryUnit *u = registry_unit(&r->registry, unit);
+        RecoveryStall *s;
+
+        if (!u || u->own_stall == REGISTRY_NONE || u->action != REGISTRY_NONE)
+                return;
+        s = &r->registry.stalls[u->own_stall];
+        if (!s->decided || !invocation_is_set(s->agent.invocation) || !invocation_is_set(invocation) ||
+            memcmp(s->agent.invocation, invocation, INVOCATION_ID_SIZE) == 0)
+                return;
+        recovery_drop(r, s);
+        judge_update_watch(r, u);
+}
+
 /* The unit has become active (again). */
 static void activated(Recovery *r, WatchUnit *e, usec_t active_enter, nsec_t span) {
-        RecoveryUnit *u = registry_unit(&r->registry, e->name);
-        RecoveryStall *s = u && u->own_stall != REGISTRY_NONE ? &r->registry.stalls[u->own_stall] : NULL;
-
         e->beaten = e->beaten && e->since == 0; /* while it was starting, that is */
         e->told = false;
         e->active_enter = active_enter;
         e->since = active_enter > 0 ? own_time(r, active_enter) : recovery_now(r);
         if (!e->beaten)
                 look_at(r, e, deadline(r, e, span));
-        /* What stands is of its last time, and whoever began this one has taken care of that. */
-        if (s && s->decided && u->action == REGISTRY_NONE) {
-                recovery_drop(r, s);
-                judge_update_watch(r, u);
-        }
 }
 
 /* The unit is on its way to become so. */
@@ -182,6 +189,7 @@ static void on_unit_changed(const char *unit, const UnitFacts *facts, void *user
                 e = take(r, unit);
         if (span == 0 || !e)
                 return;
+        end_old_stall(r, unit, facts->invocation);
         e->listed = true; /* a list that is on its way may be older than this */
         if (facts->active_state == ACTIVE_STATE_ACTIVATING)
                 starting(e);
@@ -236,6 +244,7 @@ static void looked(Recovery *r, WatchUnit *e, const UnitFacts *facts) {
         if (anew)
                 activated(r, e, facts->active_enter, span);
         e->active_enter = facts->active_enter;
+        end_old_stall(r, e->name, facts->invocation);
         due = announce_at(r, e, span);
         if (due > recovery_now(r)) {
                 look_at(r, e, due);

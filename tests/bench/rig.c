@@ -24,7 +24,8 @@ static void on_datagrams(void *userdata, const Datagram *batch, size_t n, nsec_t
         Rig *rig = userdata;
 
         for (size_t i = 0; i < n; i++)
-                attested[i].pid = load_le32(batch[i].frame + VLP_OFFSET_PID);
+                if (batch[i].origin == ORIGIN_KERNEL_ATTESTED)
+                        attested[i].pid = load_le32(batch[i].frame + VLP_OFFSET_PID);
         observer_receive(rig->manager.observer, batch, n, now, NULL);
 }
 
@@ -36,6 +37,14 @@ static void on_empty(void *userdata, uint8_t listener, nsec_t now) {
         observer_listener_empty(((Rig *) userdata)->manager.observer, listener, now);
 }
 
+static void on_dropped(void *userdata, uint8_t listener, uint64_t n, nsec_t now) {
+        observer_listener_dropped(((Rig *) userdata)->manager.observer, listener, n, now);
+}
+
+static void on_attempted(void *userdata, uint64_t n) {
+        observer_count_aead(((Rig *) userdata)->manager.observer, n);
+}
+
 static void on_settled(void *userdata) {
         manager_arm(&((Rig *) userdata)->manager);
 }
@@ -45,6 +54,8 @@ static const IngressHooks ingress_hooks = {
         .datagrams = on_datagrams,
         .failed = on_failed,
         .empty = on_empty,
+        .dropped = on_dropped,
+        .attempted = on_attempted,
         .settled = on_settled,
 };
 
@@ -113,11 +124,16 @@ void rig_done(Rig *rig) {
 
 void rig_listen(Rig *rig, const char *name) {
         char address[64];
+
+        (void) snprintf(address, sizeof(address), "unix:@%s", name);
+        rig_listen_at(rig, address);
+}
+
+void rig_listen_at(Rig *rig, const char *address) {
         Manager *m = &rig->manager;
         Listener l;
         int r;
 
-        (void) snprintf(address, sizeof(address), "unix:@%s", name);
         if (listener_bind(address, _FEATURE_ALL, &l) < 0)
                 bench_die("Cannot listen on %s", address);
         r = observer_add_listener(m->observer, manager_now(m));

@@ -23,8 +23,9 @@ typedef struct Rig {
 void rig_init(Rig *rig, uint32_t capacity, nsec_t threshold);
 void rig_done(Rig *rig);
 
-/* Listens on "@name". */
+/* Listens on "@name", or at an address as --listen= has it. */
 void rig_listen(Rig *rig, const char *name);
+void rig_listen_at(Rig *rig, const char *address);
 
 /* Lets agents 0..n-1 beat twice (nonces 1 and 2), so that each is known and confirmed. They come in the order of their
  * numbers and not through a socket. */

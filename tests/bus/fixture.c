@@ -78,6 +78,12 @@ static void hook_unit(void *userdata, uint16_t unit, const char *name, BusUnit *
                 ret->mode = "warn";
 }
 
+static const char *hook_ailing_unit(void *userdata, uint32_t *cursor) {
+        const Fixture *f = userdata;
+
+        return *cursor < ELEMENTSOF(f->ailing) ? f->ailing[(*cursor)++] : NULL;
+}
+
 static const char *hook_unit_class(void *userdata, uint16_t unit, const char *name) {
         return name[0] ? "Unit worker@*.service" : "";
 }
@@ -196,6 +202,10 @@ static int hook_set_log_target(void *userdata, const char *target) {
         return strcmp(target, "console") == 0 ? 0 : -EINVAL;
 }
 
+static void hook_stuck(void *userdata) {
+        ((Fixture *) userdata)->stuck++;
+}
+
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
@@ -206,6 +216,7 @@ const BusHooks fixture_hooks = {
         .recovery_outcome = hook_outcome,
         .recovery_refusal = hook_refusal,
         .unit = hook_unit,
+        .ailing_unit = hook_ailing_unit,
         .unit_class = hook_unit_class,
         .policy = hook_policy,
         .reload = hook_reload,
@@ -222,6 +233,7 @@ const BusHooks fixture_hooks = {
         .set_log_level = hook_set_log_level,
         .set_log_target = hook_set_log_target,
         .name_acquired = hook_name_acquired,
+        .stuck = hook_stuck,
         .disconnected = hook_disconnected,
 };
 

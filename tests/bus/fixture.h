@@ -39,11 +39,12 @@ typedef struct Fixture {
         bool user_bus;
         uint64_t journal_dropped;
         size_t n_listeners, n_pauses;
+        const char *ailing[3]; /* units that recovery knows; up to NULL */
         int reload_error;
         const char *reload_reason; /* NULL: none given */
 
         /* What hooks were told. */
-        unsigned reloads, disconnects, name_answers;
+        unsigned reloads, disconnects, stuck, name_answers;
         int name_error;
         uint64_t reset, forgotten;
         char hand[512];  /* the last call by hand, as words */

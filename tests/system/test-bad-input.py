@@ -213,6 +213,69 @@ def _(rig):
     expect_equal(state, "degraded-config", "State")
 
 
+# What recovery cannot be told to do: the section, the line that is wrong, and words of what would be allowed.
+BAD_POLICIES = [
+    ("a unit of an unknown type", "Unit plain.timer", None, ".service or .scope"),
+    ("Mode=enforce on a protected unit that is named exactly", "Unit systemd-logind.service", "Mode=enforce", "off, warn"),
+    ("an action that is no varta-*.service", f"Unit {GOOD}", "Action=start:mend.service", "varta-NAME"),
+    ("an action that is no service", f"Unit {GOOD}", "Action=start:varta-mend.timer", "varta-NAME"),
+    ("an OnGaveUp= that is no varta-*.service", f"Unit {GOOD}", "OnGaveUp=mail.service", "varta-NAME"),
+    ("a negative span", f"Unit {GOOD}", "StallThresholdSec=-2s", "10ms to 1d"),
+    ("a span beyond all numbers", f"Unit {GOOD}", "RestartBackoffSec=5s..99999999999999999999s", "100ms"),
+    ("a quorum of 0", f"Unit {GOOD}", "Quorum=0", "100%"),
+    ("a quorum of 101 %", f"Unit {GOOD}", "Quorum=101%", "100%"),
+    ("a limit without a span", f"Unit {GOOD}", "RestartLimit=5", "/"),
+]
+GOOD_POLICY = "[Unit *]\nMode=enforce\nRestartLimit=7/7min\n"
+
+
+def mode_of(rig, unit):
+    return next(value for key, value, _ in rig.call("ShowPolicy", "s", unit)[0] if key == "Mode")
+
+
+def is_refused_at_load(section, line, allowed):
+    text = f"[{section}]\n" + (f"{line}\n" if line else "Mode=off\n")
+    place = f"50-bad.conf:{2 if line else 1}"
+    unit = section.removeprefix("Unit ")
+
+    def run(rig):
+        rig.write("/etc/varta/varta.conf.d/10-good.conf", GOOD_POLICY)
+        rig.systemctl("restart", "varta.service")
+        wait_for(rig.name_is_owned, 10, "the observer")
+        rig.write("/etc/varta/varta.conf.d/50-bad.conf", text)
+        try:
+            # A reload is refused as a whole, and says where and why; the old policy stays.
+            cursor = rig.journal_cursor()
+            expect(rig.systemctl("reload", "varta.service", check=False).returncode != 0, "the reload was not refused")
+            says_what_is_allowed(rig, cursor, place, line or f"[{section}]", allowed)
+            expect_equal((mode_of(rig, GOOD), rig.property("State")), ("enforce", "running"), "mode and State after the reload")
+
+            # At a start there is no old one: the defaults, and nothing is enforced where the section may have meant otherwise.
+            cursor = rig.journal_cursor()
+            rig.systemctl("restart", "varta.service")
+            wait_for(rig.name_is_owned, 10, "the observer")
+            says_what_is_allowed(rig, cursor, place, line or f"[{section}]", allowed)
+            expect_equal(rig.property("State"), "degraded-config", "State after a start")
+            expect_equal(mode_of(rig, unit if line else GOOD), "warn", "the mode after a start")
+            if line:
+                expect_equal(mode_of(rig, "another.service"), "enforce", "the mode of a unit that it was not about")
+        finally:
+            rig.remove("/etc/varta/varta.conf.d/50-bad.conf")
+            rig.remove("/etc/varta/varta.conf.d/10-good.conf")
+    return run
+
+
+def says_what_is_allowed(rig, cursor, place, what, allowed):
+    said = [e["MESSAGE"] for e in rig.journal("_SYSTEMD_UNIT=varta.service", since=cursor)]
+    expect(any(place in text and what in text and allowed in text.partition("allowed: ")[2] for text in said),
+           f"no line with {place}, {what} and {allowed!r} as allowed: {said}")
+
+
+for _title, *_policy in BAD_POLICIES:
+    suite.add(f"{_title} is refused at load with its place and what is allowed; the old policy stays, or nothing is enforced",
+              is_refused_at_load(*_policy))
+
+
 @suite.case("no configuration at all is no error")
 def _(rig):
     rig.remove("/etc/varta/varta.conf")

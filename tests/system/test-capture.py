@@ -23,6 +23,10 @@ CaptureUnit=varta-hang@.service
 [Unit stubborn@*.service]
 CaptureSec=30s
 CaptureUnit=varta-missing@.service
+
+[Observer]
+# What a busy machine of tests has to do with it is not what is asked here.
+MaxDeferralSec=0
 """
 
 # Holds the process as a debugger does, for much longer than it may.

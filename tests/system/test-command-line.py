@@ -9,15 +9,16 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import termios
-import time
 
 from frames import frame
 from json_schema import Schema
-from rig import Failure, Suite, expect, expect_equal, slowness, wait_for
+from rig import SOURCE, Failure, Suite, expect, expect_equal, slowness, wait_for
 from session import Session
 
 suite = Suite(Session)
@@ -136,6 +137,15 @@ def _(here):
         expect(not done.stdout.startswith(("{", "[")), f"{title} --json=off: {done.stdout}")
 
 
+@case("JSON is UTF-8, whatever the files are")
+def _(here):
+    path = here.root / "etc/varta/varta.conf"
+    path.write_bytes(b"[Observer]\n# \xff\xe4 and \xc3\xa4 \xf0\x9f\x92\x93 \x1b\n")
+    done = subprocess.run([here.programs["varta-ctl"], "--json=short", f"--root={here.root}", "cat-config"], capture_output=True, check=True)
+    expect_equal(json.loads(done.stdout.decode())[0]["contents"], "[Observer]\n# \ufffd\ufffd and ä 💓 \x1b\n", "contents")
+    path.write_text("# nothing\n")
+
+
 @case("docs/json.md leaves out no verb that takes --json")
 def _(here):
     verbs = re.findall(r"^  ([a-z-]+) ", here.run(["varta-ctl", "--help"]).stdout.split("\nOptions:")[0], re.M)
@@ -212,16 +222,16 @@ def _(here):
 
 
 class Terminal:
-    """A command on a terminal of its own."""
+    """varta-ctl, or another command, on a terminal of its own."""
 
-    def __init__(self, here, *arguments, columns=80, rows=24, env=None):
+    def __init__(self, here, *arguments, columns=80, rows=24, env=None, command=None):
         self._main, side = pty.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(side)
         self._side = side
         self.text = ""
         environment = {**here.env, "TERM": "xterm", "SYSTEMD_PAGER": "", "NO_COLOR": "", **(env or {})}
-        self.process = subprocess.Popen([here.programs["varta-ctl"], "--user", *arguments], stdin=side, stdout=side, stderr=side,
+        self.process = subprocess.Popen(command or [here.programs["varta-ctl"], "--user", *arguments], stdin=side, stdout=side, stderr=side,
                                         env=environment, start_new_session=True)
 
     def resize(self, columns, rows):
@@ -326,6 +336,24 @@ def _(here):
         expect_equal(t.end(), 0, "exit code")
 
 
+@case("top says when the observer does not answer, still takes a key then, and goes on when it does")
+def _(here):
+    with terminal(here, "top", "--delay=100ms") as t:
+        t.wait_for_frame(lambda f: any("BEATS/S" in line for line in f), "a picture")
+        here.observer_process.send(signal.SIGSTOP)
+        t.wait_for_frame(lambda f: any("does not answer" in line for line in f), "a picture that says so")
+        here.observer_process.send(signal.SIGCONT)
+        t.read()
+        t.text = ""
+        t.wait_for_frame(lambda f: not any("does not answer" in line for line in f), "a picture without complaint")
+        here.observer_process.send(signal.SIGSTOP)
+        t.wait_for_frame(lambda f: any("does not answer" in line for line in f), "a picture that says so again")
+        t.press("q")
+        expect_equal(t.end(), 0, "exit code")
+        expect(t.restored(), f"the terminal is not as it was: {t.text[-80:]!r}")
+        here.observer_process.send(signal.SIGCONT)
+
+
 @case("on a terminal of 20 columns every verb keeps to them where it has columns, and none fails")
 def _(here):
     for _, arguments, _, codes in READING:
@@ -358,6 +386,86 @@ def _(here):
         expect("listed" in t.text, f"nothing is shown: {t.text!r}")
 
 
+def options_of(text, pattern):
+    return set(re.findall(pattern, text))
+
+
+@case("help, manual and both completions have the same options, the short ones, too, and the same verbs")
+def _(here):
+    page, completion = (SOURCE / "docs/man/varta-ctl.1.scd").read_text(), SOURCE / "src/ctl/completion"
+    bash, zsh = (completion / "varta-ctl.bash").read_text(), (completion / "varta-ctl.zsh").read_text()
+    text = here.run(["varta-ctl", "--help"]).stdout
+    verbs, options = text.split("\nOptions:")
+    lists = re.search(r"local alone='(.*?)'\s+local valued='(.*?)'", bash, re.S)
+    offered = {
+        "the help": options_of(options, r"(?m)^ +(?:(-[A-Za-z])(?: |$))") | options_of(options, r"(--[a-z-]+)"),
+        "the manual": options_of(page.split("# OPTIONS")[1].split("\n# ")[0].replace("\\", ""), r"\*(--?[A-Za-z-]+)=?\*"),
+        "bash": set((lists[1] + " " + lists[2]).split()),
+        "zsh": options_of(zsh.split("_arguments -C")[1].split("1:verb")[0], r"(?<![\w-])(--?[A-Za-z][a-z-]*)(?=[+=\[,}])"),
+    }
+    for name, found in offered.items():
+        expect_equal(sorted(found), sorted(offered["the help"]), f"options of {name}")
+    named = {
+        "the help": options_of(verbs, r"(?m)^  ([a-z-]+) "),
+        "the manual": options_of(page.split("# VERBS")[1].split("\n# ")[0], r"(?m)^\*([a-z-]+)\*"),
+        "bash": set(re.search(r"local verbs='(.*?)'", bash)[1].split()),
+        "zsh": options_of(zsh, r'(?m)^ +([a-z-]+)\\:"'),
+    }
+    for name, found in named.items():
+        expect_equal(sorted(found), sorted(named["the help"]), f"verbs of {name}")
+
+
+def completes(here, shell, setup, prompt, keys, wanted):
+    """Types into an interactive shell and waits for what it offers."""
+    binaries = here.dir / "bin"
+    binaries.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (binaries / "varta-ctl").symlink_to(here.programs["varta-ctl"])
+    env = {"PATH": f"{binaries}:{here.env['PATH']}", "PS1": "ready> ", "TERM": "dumb", "HOME": str(here.dir)}
+    with terminal(here, command=shell, columns=200, env=env) as t:
+        t.press(setup + "\n")
+        wait_for(lambda: prompt in t.read(), 20, f"the prompt of {shell[0]}; it said {t.text!r}")
+        for typed, answer in zip(keys, wanted):
+            t.text = ""
+            t.press(typed)
+            try:
+                wait_for(lambda a=answer: a in t.read(), 20, f"{answer} after {typed!r}")
+            except Failure as failure:
+                raise Failure(f"{failure}; it said {t.text!r}") from None
+            t.press("\x15")
+
+
+@case("bash completes verbs, options, values and what the observer knows, in a real shell")
+def _(here):
+    source = SOURCE / "src/ctl/completion/varta-ctl.bash"
+    completes(here, ["bash", "--norc", "--noprofile", "-i"],
+              f"PS1='ready''> '; bind 'set enable-bracketed-paste off'; source {source} && echo sour''ced", "sourced",
+              ["varta-ctl hist\t", "varta-ctl --no-le\t", "varta-ctl list --sort=last\t", "varta-ctl units --state=gave\t",
+               "varta-ctl top --sort rest\t", "varta-ctl --user forget pid:\t", "varta-ctl decode --js\t", "varta-ctl -u wor unit\t"],
+              ["history", "--no-legend", "last-beat", "gave-up", "restarts", f"pid:{here.worker.pid}", "--json", "units"])
+    # Units that there are none of here: a function stands for the program.
+    completes(here, ["bash", "--norc", "--noprofile", "-i"],
+              f"PS1='ready''> '; bind 'set enable-bracketed-paste off'; source {source}; "
+              "varta-ctl() { echo worker@17.service x; echo a:b.service x; }; echo sour''ced", "sourced",
+              ["varta-ctl show wor\t", "varta-ctl show worker@\t", "varta-ctl show worker@1\t", "varta-ctl list -u work\t",
+               "varta-ctl list --unit=worker@\t", "varta-ctl history a:\t", "varta-ctl resume br\t"],
+              ["worker@17.service", "worker@17.service", "worker@17.service", "worker@17.service", "=worker@17.service", "a:b.service",
+               "brake"])
+
+
+@case("zsh completes verbs and options, in a real shell")
+def _(here):
+    if not shutil.which("zsh"):
+        return "zsh is missing (package zsh)"
+    functions = here.dir / "functions"
+    functions.mkdir()
+    (functions / "_varta-ctl").write_text((SOURCE / "src/ctl/completion/varta-ctl.zsh").read_text())
+    completes(here, ["zsh", "-f", "-i"],
+              f"unsetopt zle_bracketed_paste; fpath=({functions} $fpath); autoload -U compinit; compinit -u -D && print load''ed", "loaded",
+              ["varta-ctl hist\t", "varta-ctl --no-le\t", "varta-ctl list --sort=last-b\t", f"varta-ctl --user status {str(here.worker.pid)[:-1]}\t"],
+              ["history", "--no-legend", "last-beat", str(here.worker.pid)])
+
+
 @case("no observer, a bus that is not there, a bus that forbids: exit code 5, a reason, no output")
 def _(here):
     here.end(here.observer_process)
@@ -375,6 +483,22 @@ def _(here):
     for verb in (["pause"], ["resume"], ["recover", "a"], ["reload"], ["forget", "1"], ["monitor"]):
         done = ctl(here, *verb)
         expect_equal((done.returncode, done.stdout), (5, ""), f"{verb} without an observer ({done.stderr})")
+
+
+@case("a socket that waits for the first beat is idle: no error, and JSON as it is described")
+def _(here):
+    path = here.dir / "idle.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiting:
+        waiting.bind(str(path))
+        for verb, heading in (("status", "status"), ("list", "list"), ("units", "units"), ("history", "history"), ("top", "top"),
+                              ("metrics", "metrics")):
+            done = ctl(here, f"--socket={path}", verb)
+            expect_equal((done.returncode, done.stderr), (0, ""), f"{verb}: exit code and standard error")
+            expect(verb == "metrics" or "idle" in done.stdout, f"{verb}: {done.stdout}")
+            done = ctl(here, f"--socket={path}", "--json=short", verb)
+            expect_equal((done.returncode, done.stderr), (0, ""), f"{verb} as JSON: exit code and standard error")
+            complaints = list(schema.check(json.loads(done.stdout), schema.answers[heading]))
+            expect(not complaints, f"{verb}:\n" + "\n".join(complaints))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 One subscriber of the bus is stopped all the while, and reads nothing.
 """
 
+import re
 import signal
 
 from recovery import (COMMON, THRESHOLD, configure, counters, decisions, end, expect_restarted_once, finished, history, invocation,
@@ -180,6 +181,33 @@ def _(rig):
         expect("Action=try-restart" in entry["MESSAGE"] and "commented examples" in entry["MESSAGE"], entry["MESSAGE"])
         expect("Judged again in" in entry["MESSAGE"], entry["MESSAGE"])
         expect_equal(invocation(rig, unit), before, "the invocation")
+        # What it says: the example, with the unit's name, where polkit reads it.
+        rule = examples(rig)[0].replace("report.service", unit)
+        expect('"restart"' in rule and unit in rule, f"not the rule for restarts: {rule}")
+        rig.write("/usr/share/polkit-1/rules.d/40-varta.rules", rule)
+        rig.systemctl("restart", "polkit.service")
+        finished(rig, log, unit, "recovered")
+        rig.remove("/usr/share/polkit-1/rules.d/40-varta.rules")
+
+
+def examples(rig):
+    """The example rules as they are installed, without what makes them comments."""
+    text = rig.path("/usr/share/doc/varta/polkit-examples.rules").read_text()
+    return re.findall(r"^/\*\n(.*?)^\*/$", text, re.MULTILINE | re.DOTALL)
+
+
+@case("none of the example rules has an error, and each is a comment as it is installed")
+def _(rig):
+    cursor = rig.journal_cursor()
+    rig.write("/usr/share/polkit-1/rules.d/40-varta.rules", "".join(examples(rig)))
+    rig.systemctl("restart", "polkit.service")
+    said = [str(e["MESSAGE"]) for e in rig.journal("_SYSTEMD_UNIT=polkit.service", since=cursor)]
+    expect_equal([line for line in said if "rror" in line], [], "errors of polkit")
+    rig.remove("/usr/share/polkit-1/rules.d/40-varta.rules")
+    text = rig.path("/usr/share/doc/varta/polkit-examples.rules").read_text()
+    expect_equal(len(examples(rig)), 3, "examples")
+    left = re.sub(r"^/\*\n(.*?)^\*/$", "", text, flags=re.MULTILINE | re.DOTALL)
+    expect_equal([line for line in left.splitlines() if line and not line.startswith("//")], [], "lines that are no comments")
 
 
 def expect_denied_without_polkit(rig, unit, put_back):

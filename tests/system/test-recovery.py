@@ -13,6 +13,7 @@ CONFIGURATION = COMMON + section("worker@*.service") + section("crew@*.service",
     + section("crew@any.service", Quorum="1") \
     + section("stubborn@*.service") + section("limited@*.service") \
     + section("relapse@*.service", RestartBackoffSec="500ms..2s", RestartLimit="3/5min", OnGaveUp="varta-gave-up@%i.service") \
+    + section("relapse@held.service", RestartBackoffSec="5s..5s") \
     + section("mute@*.service", RestartBackoffSec="1s..1s")
 
 # What the restarted unit of this name runs does not beat.
@@ -114,7 +115,7 @@ def _(rig):
         refused(rig, log, unit, "backoff")
         begun = len(starts(log, unit))
         rig.systemctl("stop", unit)
-        pass_time(rig, 3)
+        pass_time(rig, 6)  # longer than the back-off
         expect_equal(len(starts(log, unit)), begun, "recoveries begun since the stop")
         expect_equal(rig.state(unit), "inactive", unit)
 

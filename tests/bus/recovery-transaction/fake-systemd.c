@@ -158,11 +158,14 @@ void fake_changed(FakeSystemd *f, FakeUnit *u) {
         f->messages++;
         ck_assert_int_ge(sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path), 0);
         ck_assert_int_ge(sd_bus_message_new_signal(f->bus, &m, path, PROPERTIES, "PropertiesChanged"), 0);
-        ck_assert_int_ge(sd_bus_message_append(m, "sa{sv}as", UNIT, 3, "ActiveState", "s",
-                                               active_state_to_string(u->state),
-                                               "ActiveEnterTimestampMonotonic", "t", u->active_enter, "Job",
-                                               "(uo)", u->job, "/", 1, "Conditions"),
-                         0);
+        ck_assert_int_ge(sd_bus_message_append(m, "s", UNIT), 0);
+        ck_assert_int_ge(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
+        append(m, "ActiveState", "s", active_state_to_string(u->state));
+        append(m, "ActiveEnterTimestampMonotonic", "t", u->active_enter);
+        append(m, "Job", "(uo)", u->job, "/");
+        append_invocation(m, u->invocation);
+        ck_assert_int_ge(sd_bus_message_close_container(m), 0);
+        ck_assert_int_ge(sd_bus_message_append(m, "as", 1, "Conditions"), 0);
         ck_assert_int_ge(sd_bus_send(f->bus, m, NULL), 0);
         sd_bus_message_unref(m);
         free(path);

@@ -1,80 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The observer dies in every phase of an action and comes back: one outcome each, and what was in force still is. */
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "stage.h"
+#include "durably.h"
 
 #define U "worker@1.service"
 #define S NSEC_PER_SEC
-
-/* A stage whose observer has a state directory. */
-typedef struct Durably {
-        Stage s;
-        char path[64];
-        int dir;
-        RecoverySettings settings;
-} Durably;
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
-
-static void revive(Durably *d) {
-        d->settings.state_fd = d->dir;
-        world_revive(&d->s.w, &d->settings);
-        stage_connect(&d->s);
-        world_settle(&d->s.w);
-}
-
-/* Dies; what the world does meanwhile is the test's business. */
-static void die(Durably *d) {
-        Stage *s = &d->s;
-
-        world_kill(&s->w);
-        if (s->bus) {
-                (void) sd_bus_detach_event(s->bus);
-                sd_bus_close(s->bus);
-                s->bus = sd_bus_unref(s->bus);
-        }
-        world_settle(&s->w);
-}
-
-static void die_and_return(Durably *d) {
-        die(d);
-        revive(d);
-}
-
-static void durably_init(Durably *d) {
-        *d = (Durably){ .path = "/tmp/varta-test-state-XXXXXX", .settings = world_settings() };
-        ck_assert_ptr_nonnull(mkdtemp(d->path));
-        d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ck_assert_int_ge(d->dir, 0);
-        stage_init(&d->s);
-        die_and_return(d);
-        d->s.w.now += NSEC_PER_HOUR; /* its own start is over */
-        world_expect_nothing(&d->s.w);
-}
-
-static void durably_done(Durably *d) {
-        stage_done(&d->s);
-        (void) close(d->dir);
-        ck_assert_int_eq(nftw(d->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-/* A process of the unit's present invocation beats, to an observer that has never heard of it. */
-static WorldAgent *appears(Durably *d, const FakeUnit *u) {
-        WorldAgent *a = world_agent(&d->s.w, u->name, u->invocation);
-
-        world_appear(&d->s.w, a);
-        world_settle(&d->s.w);
-        return a;
-}
 
 /* Whether anything more is said of it later, by this observer or the next. */
 static void expect_the_end(Durably *d) {
@@ -280,7 +213,7 @@ START_TEST(test_the_ladder_goes_on) {
         recovery_unit(d.s.w.recovery, U, &view);
         ck_assert_uint_gt(view.backoff_until, d.s.w.now);
         die_and_return(&d);
-        world_expect(&d.s.w, "refused grace", NULL);
+        world_expect_nothing(&d.s.w);
         ck_assert_uint_eq(recovery_standing(d.s.w.recovery), 1);
         world_advance(&d.s.w, 10 * S);
         ck_assert_uint_eq(d.s.w.records[0].record.attempt, 2);
@@ -343,52 +276,100 @@ static FakeUnit *give_up(Durably *d) {
 START_TEST(test_gave_up) {
         static const struct {
                 const char *title;
-                enum {
-                        STAYS,
-                        BY_TIME,
-                        BY_HAND,
-                        RESTARTED,
-                } how;
+                nsec_t away;
+                bool restarted, by_hand;
+                const char *left, *then; /* NULL: nothing is told */
         } rows[] = {
-                { "it stays", STAYS },
-                { "its time ends meanwhile", BY_TIME },
-                { "it is resumed", BY_HAND },
-                { "somebody restarts it meanwhile", RESTARTED },
+                { "it stays", S, false, false, NULL, NULL },
+                { "its time ends meanwhile", NSEC_PER_HOUR, false, false, "left-gave-up by-time",
+                  "started silent" },
+                { "it is resumed", S, false, true, "left-gave-up by-hand", "started silent" },
+                /* its stall was of the invocation before, and went with it */
+                { "somebody restarts it meanwhile", S, true, false, "left-gave-up restarted", NULL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 FakeUnit *helper;
-                WorldAgent *a;
                 Durably d;
 
                 durably_init(&d);
                 helper = give_up(&d);
                 die(&d);
-                if (rows[i].how == BY_TIME)
-                        d.s.w.now += NSEC_PER_HOUR;
-                else if (rows[i].how == RESTARTED)
-                        d.s.f.units[1].invocation++;
-                else
-                        d.s.w.now += NSEC_PER_MINUTE;
+                d.s.w.now += rows[i].away;
+                d.s.f.units[1].invocation += rows[i].restarted;
                 revive(&d);
-                if (rows[i].how == BY_TIME)
-                        world_expect(&d.s.w, "left-gave-up by-time", NULL);
-                if (rows[i].how == RESTARTED)
-                        world_expect(&d.s.w, "left-gave-up restarted", NULL);
-                if (rows[i].how == BY_HAND) {
+                if (rows[i].by_hand)
                         ck_assert_int_eq(recovery_resume(d.s.w.recovery, U), 0);
-                        world_expect(&d.s.w, "left-gave-up by-hand", NULL);
-                }
-                ck_assert_uint_eq(recovery_gave_up(d.s.w.recovery), rows[i].how == STAYS);
+                ck_assert_msg((d.s.w.n_records > 0) == !!rows[i].left, "%s", rows[i].title);
+                if (rows[i].left)
+                        ck_assert_str_eq(world_record(&d.s.w, 0), rows[i].left);
+                ck_assert_uint_eq(recovery_gave_up(d.s.w.recovery), !rows[i].left);
+                d.s.w.n_records = 0;
                 die_and_return(&d); /* and nothing of it comes back */
                 world_expect_nothing(&d.s.w);
-                ck_assert_uint_eq(recovery_gave_up(d.s.w.recovery), rows[i].how == STAYS);
-                d.s.w.now += NSEC_PER_MINUTE;
-                a = appears(&d, &d.s.f.units[1]);
-                world_stall(&d.s.w, a);
-                world_settle(&d.s.w);
-                world_expect(&d.s.w, rows[i].how == STAYS ? "refused gave-up" : "started silent", NULL);
+                ck_assert_uint_eq(recovery_gave_up(d.s.w.recovery), !rows[i].left);
                 ck_assert_uint_eq(helper->calls, 1);
+
+                /* Who was silent still is, and is judged once the observer's own grace is over. */
+                ck_assert_uint_eq(recovery_standing(d.s.w.recovery), !rows[i].restarted);
+                world_advance(&d.s.w, 5 * S);
+                if (rows[i].then)
+                        world_expect(&d.s.w, rows[i].then, NULL);
+                ck_assert_uint_eq(helper->calls, 1);
+                durably_done(&d);
+        }
+}
+END_TEST
+
+/* Who waits for the end of its back-off is silent, and does not make itself known to the next observer. */
+START_TEST(test_a_stall_outlives_the_observer) {
+        static const struct {
+                const char *title;
+                uint8_t invocation; /* of whoever beats then; 0: nobody */
+                uint32_t pid;
+                bool gone, traced;
+                const char *expected;
+        } rows[] = {
+                { "nobody beats", 0, 0, false, false, "started silent" },
+                { "it beats again", 2, 1002, false, false, NULL },
+                { "another process of it beats", 2, 4711, false, false, "started silent" },
+                { "it was restarted", 3, 4711, false, false, NULL },
+                { "the process is gone", 0, 0, true, false, "refused process-changed" },
+                { "a debugger has taken hold of it", 0, 0, false, true, "refused traced" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                WorldAgent *a;
+                Durably d;
+
+                durably_init(&d);
+                d.s.w.policy.restart_backoff = (SpanRange){ 60 * S, 600 * S };
+                (void) stage_stalled(&d.s, U, FAKE_DONE);
+                stage_beats_anew(&d.s, &d.s.w.agents[0], &d.s.f.units[0]);
+                world_stall(&d.s.w, &d.s.w.agents[0]);
+                world_settle(&d.s.w);
+                world_expect(&d.s.w, "started silent", "finished recovered", "refused backoff", NULL);
+                die_and_return(&d);
+                die_and_return(&d);
+                world_advance(&d.s.w, 10 * S); /* nothing new */
+                world_expect_nothing(&d.s.w);
+                if (rows[i].invocation > 0) {
+                        a = world_agent(&d.s.w, U, rows[i].invocation);
+                        a->info.pid = rows[i].pid;
+                        world_appear(&d.s.w, a);
+                }
+                if (rows[i].gone)
+                        world_text(&d.s.w, "/proc/1002/stat", NULL);
+                if (rows[i].traced)
+                        world_text(&d.s.w, "/proc/1002/status", "TracerPid:\t7\nNSpid:\t1002\n");
+                world_advance(&d.s.w, 60 * S);
+                if (rows[i].expected)
+                        ck_assert_msg(d.s.w.n_records == 1 &&
+                                                      strcmp(world_record(&d.s.w, 0), rows[i].expected) == 0,
+                                      "%s: %u", rows[i].title, d.s.w.n_records);
+                else
+                        ck_assert_msg(recovery_standing(d.s.w.recovery) == 0, "%s", rows[i].title);
+                ck_assert_msg(rows[i].expected || d.s.w.n_records == 0, "%s", rows[i].title);
                 d.s.w.n_records = 0;
                 durably_done(&d);
         }
@@ -547,6 +528,7 @@ int main(void) {
                 test_a_oneshot_is_not_proven_by_the_well,
                 test_the_ladder_goes_on,
                 test_backoff,
+                test_a_stall_outlives_the_observer,
                 test_gave_up,
                 test_brake,
                 test_pauses,

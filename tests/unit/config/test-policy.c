@@ -296,6 +296,22 @@ START_TEST(test_values_at_once) {
 }
 END_TEST
 
+/* The sections that have systemd asked which units run. */
+START_TEST(test_first_beat_sections) {
+        _cleanup_loaded_ Loaded l = {};
+        ConfigProvenance place;
+
+        LOAD(&l, "[Unit a@*.service]\nFirstBeatSec=3s\n[Unit b.service]\nFirstBeatSec=0\n[Unit c.service]\n",
+             "[Unit d.service]\nMode=off\nFirstBeatSec=1min\n");
+        ck_assert_str_eq(config_first_beat_at(l.config, 0, NULL), "a@*.service");
+        ck_assert_str_eq(config_first_beat_at(l.config, 1, &place), "d.service");
+        ck_assert_str_eq(place.file, "b.conf");
+        ck_assert_uint_eq(place.line, 3);
+        ck_assert_str_eq(place.section, "Unit d.service");
+        ck_assert_ptr_null(config_first_beat_at(l.config, 2, &place));
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("config-policy");
         TCase *tcase = tcase_create("all");
@@ -310,6 +326,7 @@ int main(void) {
         tcase_add_test(tcase, test_enforce_on_protected_falls_to_warn);
         tcase_add_test(tcase, test_expand);
         tcase_add_test(tcase, test_values_at_once);
+        tcase_add_test(tcase, test_first_beat_sections);
         tcase_add_test(tcase, test_show_round_trip);
         suite_add_tcase(suite, tcase);
 

@@ -438,6 +438,46 @@ START_TEST(test_config) {
 }
 END_TEST
 
+/* Whether the observer is enabled is read from the links that systemctl makes. */
+START_TEST(test_first_beat) {
+        static const char *const entries[] = { "/etc/systemd", "/etc/systemd/system",
+                                               "/etc/systemd/system/multi-user.target.wants",
+                                               "/etc/systemd/system/multi-user.target.wants/varta.service" };
+        char root[64], option[80], path[160];
+        const CommandCase without[] = {
+                { "it is not enabled",
+                  { "verify", option },
+                  0,
+                  "No error in 2 files.\n",
+                  "/etc/varta/varta.conf:2: [Unit a@*.service] FirstBeatSec: This needs varta.service" },
+                { "as JSON", { "verify", "--json=short", option }, 0, "\"key\":\"FirstBeatSec\"", "" },
+        };
+        const CommandCase with[] = {
+                { "it is enabled", { "verify", "--json=short", option }, 0, "[]\n", "" },
+        };
+        const CommandCase off[] = {
+                { "it is off", { "verify", "--json=short", option }, 0, "[]\n", "" },
+        };
+
+        (void) snprintf(root, sizeof(root), "/tmp/varta-test-root-%d", (int) getpid());
+        (void) snprintf(option, sizeof(option), "--root=%s", root);
+        make_root(root, "[Unit a@*.service]\nFirstBeatSec=3s\n");
+        run_cases(without, ELEMENTSOF(without));
+        for (size_t i = 0; i < ELEMENTSOF(entries); i++) {
+                (void) snprintf(path, sizeof(path), "%s%s", root, entries[i]);
+                ck_assert_int_eq(i < 3 ? mkdir(path, 0755) : symlink("/dev/null", path), 0);
+        }
+        run_cases(with, ELEMENTSOF(with));
+        for (size_t i = ELEMENTSOF(entries); i > 0; i--) {
+                (void) snprintf(path, sizeof(path), "%s%s", root, entries[i - 1]);
+                ck_assert_int_eq(remove(path), 0);
+        }
+        make_root(root, "[Unit a@*.service]\nFirstBeatSec=0\n");
+        run_cases(off, ELEMENTSOF(off));
+        remove_root(root);
+}
+END_TEST
+
 START_TEST(test_full_disk) {
         const char *args[] = { "/bin/sh", "-c", VARTA_CTL " --help >/dev/full", NULL };
         static Outcome o;
@@ -472,6 +512,7 @@ int main(void) {
                 { "beat --stdin sends one frame per line and survives nonsense", test_beat_lines },
                 { "a beat that cannot be sent says why", test_beat_fails },
                 { "the configuration is checked and shown", test_config },
+                { "verify says what FirstBeatSec= needs", test_first_beat },
                 { "a full disk is an error", test_full_disk },
                 { "a reader that goes away is none", test_broken_pipe },
         };

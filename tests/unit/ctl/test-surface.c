@@ -113,7 +113,7 @@ START_TEST(test_suggestions) {
 }
 END_TEST
 
-/* What bash offers for a line, as it would in a terminal. */
+/* What bash offers for a line, whose words are as bash cuts them; tests/system has it in a terminal. */
 static void complete(const char *line, const char *wanted) {
         const char *args[] = { "/bin/bash", "-c", NULL, NULL };
         char script[2048];
@@ -122,6 +122,7 @@ static void complete(const char *line, const char *wanted) {
         (void) snprintf(script, sizeof(script),
                         "source " SOURCE_ROOT "/src/ctl/completion/varta-ctl.bash\n"
                         "COMP_WORDS=(%s) COMP_LINE='%s'\n"
+                        "COMP_LINE=${COMP_LINE// = /=} COMP_POINT=${#COMP_LINE}\n"
                         "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
                         "_varta_ctl; echo \"${COMPREPLY[*]}\"",
                         line, line);

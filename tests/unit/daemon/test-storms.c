@@ -49,7 +49,8 @@ START_TEST(test_storm) {
                 for (unsigned k = 0; k < step->times; k++) {
                         uint64_t suppressed = 77;
 
-                        ck_assert_int_eq(storm_count(&s, step->at, &suppressed), k < step->told);
+                        ck_assert_int_eq(storm_count(&s, STORM_BURST, step->at, &suppressed),
+                                         k < step->told);
                         ck_assert_uint_eq(suppressed, k == 0 ? step->suppressed : 0);
                 }
 }
@@ -64,13 +65,45 @@ START_TEST(test_nothing_is_lost) {
         for (unsigned k = 0; k < 100000; k++) {
                 state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
                 now += (state >> 33) % (500 * NSEC_PER_MSEC);
-                told += storm_count(&s, now, &suppressed);
+                told += storm_count(&s, STORM_BURST, now, &suppressed);
                 told_of += suppressed;
         }
-        told += storm_count(&s, now + STORM_WINDOW, &suppressed);
+        told += storm_count(&s, STORM_BURST, now + STORM_WINDOW, &suppressed);
         told_of += suppressed;
         ck_assert_uint_eq(told + told_of, 100001);
         ck_assert_uint_gt(told_of, 0);
+}
+END_TEST
+
+/* Windows that end by themselves: each is told of once, at its end. */
+START_TEST(test_ends) {
+        uint64_t suppressed;
+        Storms s = {};
+
+        ck_assert_uint_eq(storms_next(&s), NSEC_INFINITY);
+        ck_assert_int_eq(storms_take(&s, SEC, &suppressed), -ENOENT);
+        for (unsigned k = 0; k < STORM_BURST; k++)
+                ck_assert(storms_count(&s, REJECT_DECODE, SEC, &suppressed));
+        ck_assert_uint_eq(storms_next(&s), NSEC_INFINITY);
+        ck_assert(!storms_count(&s, REJECT_DECODE, 2 * SEC, &suppressed));
+        ck_assert_uint_eq(storms_next(&s), 11 * SEC);
+        for (unsigned k = 0; k < STORM_BURST_AGENTS + 5; k++)
+                ck_assert_int_eq(storms_count(&s, STORM_STALLED, 3 * SEC, &suppressed),
+                                 k < STORM_BURST_AGENTS);
+        ck_assert_uint_eq(storms_next(&s), 11 * SEC);
+        ck_assert_int_eq(storms_take(&s, 11 * SEC - 1, &suppressed), -ENOENT);
+        ck_assert_int_eq(storms_take(&s, 11 * SEC, &suppressed), REJECT_DECODE);
+        ck_assert_uint_eq(suppressed, 1);
+        ck_assert_int_eq(storms_take(&s, 11 * SEC, &suppressed), -ENOENT);
+        ck_assert_uint_eq(storms_next(&s), 13 * SEC);
+        ck_assert_int_eq(storms_take(&s, 13 * SEC, &suppressed), STORM_STALLED);
+        ck_assert_uint_eq(suppressed, 5);
+        ck_assert_uint_eq(storms_next(&s), NSEC_INFINITY);
+        ck_assert(storms_count(&s, STORM_STALLED, 13 * SEC, &suppressed));
+        ck_assert_uint_eq(suppressed, 0);
+        for (unsigned k = 0; k < _STORM_KIND_MAX; k++)
+                ck_assert_ptr_nonnull(storm_kind_to_string(k));
+        ck_assert_ptr_null(storm_kind_to_string(_STORM_KIND_MAX));
 }
 END_TEST
 
@@ -80,5 +113,6 @@ int main(void) {
         for (size_t i = 0; i < ELEMENTSOF(storms); i++)
                 suite_add_row(s, storms[i].title, test_storm, (int) i);
         suite_add_row(s, "nothing is lost between those told and those told of", test_nothing_is_lost, 0);
+        suite_add_row(s, "what a window held back is told at its end", test_ends, 0);
         return suite_run(s);
 }

@@ -57,6 +57,22 @@ START_TEST(test_identity) {
 }
 END_TEST
 
+START_TEST(test_guess) {
+        Senders s;
+        Sender *e;
+
+        ck_assert_int_eq(senders_init(&s, 4, KEY), 0);
+        e = senders_add(&s, id(1, 2), 0);
+        ck_assert_ptr_eq(senders_find_at(&s, id(1, 2), sender_number(&s, e)), e);
+        ck_assert_ptr_eq(senders_find_at(&s, id(1, 2), sender_number(&s, e) ^ 1), e);
+        ck_assert_ptr_eq(senders_find_at(&s, id(1, 2), SENDER_NONE), e);
+        ck_assert_ptr_null(senders_find_at(&s, id(1, 3), sender_number(&s, e)));
+        senders_remove(&s, e);
+        ck_assert_ptr_null(senders_find_at(&s, id(1, 2), sender_number(&s, e)));
+        senders_done(&s);
+}
+END_TEST
+
 START_TEST(test_zeroed) {
         Senders s;
         Sender *e;
@@ -112,8 +128,8 @@ static void compare(Senders *s, const Model *m) {
                 ck_assert_ptr_null(senders_oldest(s));
                 return;
         }
-        ck_assert_uint_eq(senders_oldest(s)->id.pid, m->entries[0].id.pid);
-        ck_assert_uint_eq(senders_oldest(s)->id.scope, m->entries[0].id.scope);
+        ck_assert_uint_eq(senders_oldest(s)->pid, m->entries[0].id.pid);
+        ck_assert_uint_eq(senders_oldest(s)->scope, m->entries[0].id.scope);
         ck_assert_uint_eq(senders_oldest(s)->last, m->entries[0].last);
 }
 
@@ -129,8 +145,13 @@ START_TEST(test_model) {
                 size_t i;
 
                 random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-                wanted = id((random >> 60) & 3, (uint32_t) (random >> 40) & 15);
+                wanted = id(1 + ((random >> 60) & 3), (uint32_t) (random >> 40) & 15);
                 e = senders_find(&s, wanted);
+                /* A guess is right, wrong, of a free entry, or of none at all, and changes nothing. */
+                ck_assert_ptr_eq(senders_find_at(&s, wanted,
+                                                 (uint32_t) (random >> 20) % (MODEL_CAPACITY + 2)),
+                                 e);
+                ck_assert_ptr_eq(senders_find_at(&s, wanted, e ? sender_number(&s, e) : SENDER_NONE), e);
                 i = model_find(&m, wanted);
                 ck_assert_int_eq(e != NULL, i < m.n);
                 if (!e) {
@@ -157,6 +178,7 @@ int main(void) {
                 { "1 to 65,536 senders can be kept, and all of them are found again", test_bounds },
                 { "a map of one works", test_one },
                 { "both key and pid make a sender", test_identity },
+                { "a guess at an entry's number finds no one else, and nobody who was removed", test_guess },
                 { "what is added remembers nothing of who was there before", test_zeroed },
                 { "200,000 random steps end as in an array that is searched from end to end", test_model },
         };

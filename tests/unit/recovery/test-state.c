@@ -56,8 +56,10 @@ static void make(StateKind kind) {
                         record.unit.ladder.restarts[i] = 100 + i;
                 record.unit.restarts = 77;
                 record.unit.last_outcome = OUTCOME_NO_BEAT;
-                record.unit.silent = true;
-                record.unit.silent_since = 15;
+                record.unit.stalled = true;
+                record.unit.agent = (AgentInfo){ .pid = 1, .generation = 3, .last_beat = 4 };
+                record.unit.reason = STALL_EXITED;
+                record.unit.since = 15;
                 break;
         case STATE_PAUSES:
                 make_pauses();
