@@ -119,7 +119,7 @@ void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *
                 s->refusal = _RECOVERY_REFUSAL_INVALID; /* whatever the gates say next is news */
                 /* A restarted unit's old process is gone, or soon: the gates will say `process-changed`. What the
                  * unit itself did not do is done when it beats, and begins anew when it does not. */
-                if (s->agent.id == 0 && again == AGAIN_NEVER)
+                if ((s->agent.id == 0 || s->reason == STALL_EXITED) && again == AGAIN_NEVER)
                         recovery_drop(r, s);
                 else if (a->restarted)
                         registry_stall_due(&r->registry, s);

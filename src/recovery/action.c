@@ -73,17 +73,6 @@ static nsec_t proof_time(const UnitPolicy *policy) {
         return MAX(grace, policy->first_beat);
 }
 
-/* Whether a process of the invocation that runs now has beaten already. One that survived an older invocation may beat,
- * too: that proves nothing. Where nobody knows the invocation of who beat, it must not have been before the start. */
-static bool is_proven(const Recovery *r, const Action *a, const UnitFacts *facts) {
-        nsec_t started = facts->inactive_exit * NSEC_PER_USEC;
-
-        if (memcmp(a->beaten, a->after, INVOCATION_ID_SIZE) == 0)
-                return true;
-        return a->nameless_beat > 0 && started > 0 &&
-               nsec_sub(recovery_now(r), a->nameless_beat) <= nsec_sub(recovery_monotonic(r), started);
-}
-
 /* `facts`: the reading that shows a new invocation; NULL where none is called for (Action=start:). */
 static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         UnitPolicy policy;
@@ -97,7 +86,7 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
                 a->restarted = true;
                 a->accepted = true; /* whatever became of the reply */
         }
-        if (facts ? is_proven(r, a, facts) : a->proven) {
+        if (facts ? proof_is_there(r, a, facts) : a->proven) {
                 action_finish(r, a, OUTCOME_RECOVERED, "");
                 return;
         }
@@ -230,18 +219,6 @@ void action_unit_changed(Recovery *r, Action *a) {
                 action_look(r, a);
 }
 
-/* To an observer that has just started every agent is new. Of those it is told something only by the one that had fallen
- * silent, and by processes that did not exist when the action began. */
-static bool is_news(const Action *a, const AgentInfo *agent) {
-        return a->proof_after == 0 || agent->generation > a->proof_after ||
-               (agent->pid == a->agent.pid && agent->generation == a->agent.generation);
-}
-
-static bool is_of_another_invocation(const Action *a, const AgentInfo *agent) {
-        return invocation_is_set(a->before) && invocation_is_set(agent->invocation) &&
-               memcmp(agent->invocation, a->before, INVOCATION_ID_SIZE) != 0;
-}
-
 void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
         Action *a;
 
@@ -254,14 +231,14 @@ void action_beat(Recovery *r, RecoveryUnit *u, const AgentInfo *agent) {
                 return;
         if (a->verb == UNIT_ACTION_START) {
                 /* What the old invocation did before the oneshot was done proves nothing. */
-                a->proven = a->proven || is_of_another_invocation(a, agent) ||
-                            (a->phase == ACTION_PROVING && is_news(a, agent));
+                a->proven = a->proven || proof_is_of_another_invocation(a, agent) ||
+                            (a->phase == ACTION_PROVING && proof_is_news(a, agent));
                 if (a->proven && a->phase == ACTION_PROVING)
                         action_finish(r, a, OUTCOME_RECOVERED, "");
                 return;
         }
         if (!invocation_is_set(agent->invocation)) {
-                if (!is_news(a, agent))
+                if (!proof_is_news(a, agent))
                         return;
                 a->nameless_beat = recovery_now(r); /* the restart may yet have to be seen */
                 if (a->phase == ACTION_PROVING)

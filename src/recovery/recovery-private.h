@@ -276,6 +276,16 @@ void watch_beat(Recovery *r, const char *unit);
 void watch_tick(Recovery *r, nsec_t now);
 nsec_t watch_next(const Recovery *r);
 
+/* proof.c */
+
+/* What of the unit stalled before the restart of the action was of the invocation before, where nobody knew. */
+void proof_settle_stalls(Recovery *r, const RecoveryUnit *u, const Action *a);
+/* Whether somebody of the invocation that was read has beaten already. */
+bool proof_is_there(const Recovery *r, const Action *a, const UnitFacts *facts);
+/* Whether the agent's beat says something of what came after the action began. */
+bool proof_is_news(const Action *a, const AgentInfo *agent);
+bool proof_is_of_another_invocation(const Action *a, const AgentInfo *agent);
+
 /* report.c */
 
 /* CLOCK_REALTIME: for people, and across a restart of the host. */

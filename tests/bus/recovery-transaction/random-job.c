@@ -128,7 +128,7 @@ static void fixed(Play *p, Lane *l, bool done) {
             chance(&l->rng, 60))
                 lane_begin(p, l);
         else if (done)
-                lane_cue_in(p, l, CUE_RESUME, 0, 8 * S);
+                lane_cue_in(p, l, CUE_RESUME, 0, p->calm ? S : 8 * S);
 }
 
 void lane_job(Play *p, Lane *l) {

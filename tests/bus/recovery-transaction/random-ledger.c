@@ -28,7 +28,8 @@ static const unsigned outcome_truths[_RECOVERY_OUTCOME_MAX] = {
         [OUTCOME_JOB_CANCELED] = TRUTH_CANCELED | TRUTH_LOST,
         [OUTCOME_TIMEOUT] = TRUTH_TIMEOUT,
         [OUTCOME_START_LIMIT_HIT] = TRUTH_LIMIT,
-        [OUTCOME_ACCESS_DENIED] = TRUTH_DENIED,
+        [OUTCOME_ACCESS_DENIED] =
+                        TRUTH_DENIED | TRUTH_GONE, /* it was gone, and is back when that is doubted */
         [OUTCOME_UNIT_GONE] = TRUTH_GONE,
         [OUTCOME_BUS_LOST] = TRUTH_LOST,
 };

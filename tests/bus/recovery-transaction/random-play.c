@@ -424,6 +424,11 @@ void play_end(Play *p) {
         settle(p);
         pass(p, NSEC_PER_HOUR);
         ck_assert_uint_eq(recovery_in_flight(r), 0);
+        for (size_t i = 0; i < LANES; i++) {
+                RecoveryUnit *u = registry_unit(&r->registry, p->lanes[i].unit->name);
+
+                ck_assert_msg(!u || registry_unit_stalls(u) == 0, "%s: a stall of nobody stands", u->name);
+        }
         ck_assert_uint_eq(recovery_standing(r), 0);
         ck_assert_uint_eq(r->watches, 0);
         p->s.w.n_records = 0;

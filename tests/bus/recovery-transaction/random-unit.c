@@ -225,7 +225,8 @@ static void resume(Play *p, Lane *l) {
                         if (l->kind == KIND_OPERATORS || l->policy.action.verb == UNIT_ACTION_START)
                                 l->truth |= TRUTH_BEAT;
                         tell(p, l->agents[i], (Event){ .kind = EVENT_BEAT, .flags = BEAT_RESUMED });
-                        break;
+                        if (!p->calm)
+                                break;
                 }
         /* It proves nothing of those that came after it, unless any beat is a proof. */
         if (lives(l->survivor) && l->policy.action.verb == UNIT_ACTION_START)
