@@ -52,7 +52,7 @@ static void announce(BusServer *s) {
         s->changes = 0;
         if (sd_bus_emit_properties_changed_strv(s->bus, BUS_PATH, BUS_INTERFACE, names) < 0)
                 s->signals_suppressed++;
-        bus_queue_watch(s);
+        bus_queue_sent(s);
 }
 
 static int on_announce(sd_event_source *source, uint64_t usec, void *userdata) {

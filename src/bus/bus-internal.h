@@ -69,11 +69,13 @@ typedef struct BusMetrics {
 
 /* bus-queue.c */
 typedef struct Queue {
-        sd_event_source *source; /* looks at the queue; off while it is empty */
+        sd_event_source *source; /* looks at the queue; off when all was read */
         bool armed;
-        bool gave_up;    /* the connection, and the next one is not up yet: signals count as suppressed */
-        uint64_t length; /* at the last look, as is: */
-        int unread;
+        bool gave_up;       /* the connection, and the next one is not up yet: signals count as suppressed */
+        bool left_name;     /* with a connection that was given up */
+        uint64_t length;    /* at the last look, as is: */
+        int unread;         /* bytes in the socket */
+        uint64_t unseen;    /* signals sent since all was read */
         usec_t stuck_since; /* 0: empty, or it moves */
         usec_t interval, patience_signals, patience_close;
 } Queue;
@@ -141,8 +143,8 @@ int bus_method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *erro
 int bus_queue_init(BusServer *s);
 void bus_queue_done(BusServer *s);
 int bus_queue_attach(BusServer *s);
-/* To be called after something was sent: looks after it until it is gone. */
-void bus_queue_watch(BusServer *s);
+/* A signal was sent: it is looked after until it was read. */
+void bus_queue_sent(BusServer *s);
 /* Whether another signal may be added. */
 bool bus_queue_has_room(BusServer *s);
 

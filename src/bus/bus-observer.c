@@ -275,6 +275,28 @@ static int append_unit(const BusServer *s, sd_bus_message *reply, uint16_t unit,
                                      u.backoff_until);
 }
 
+/* Those that have no agent, and so are not in the observer's table: a unit that was given up must not vanish with its
+ * last process, nor with an observer before this one. */
+static int append_ailing_units(const BusServer *s, sd_bus_message *reply, unsigned rows) {
+        uint32_t cursor = 0;
+        uint16_t unit;
+        int r;
+
+        while (rows < BUS_LIST_UNITS_MAX) {
+                UnitInfo info = { .name = s->hooks->ailing_unit(s->userdata, &cursor) };
+
+                if (!info.name)
+                        break;
+                if (observer_unit_by_name(s->observer, info.name, &unit) >= 0)
+                        continue;
+                r = append_unit(s, reply, UNIT_NONE, &info);
+                if (r < 0)
+                        return r;
+                rows++;
+        }
+        return 0;
+}
+
 static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         BusServer *s = userdata;
@@ -299,6 +321,9 @@ static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *er
                         return r;
                 rows++;
         }
+        r = append_ailing_units(s, reply, rows);
+        if (r < 0)
+                return r;
 
         r = sd_bus_message_close_container(reply);
         if (r < 0)

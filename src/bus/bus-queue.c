@@ -4,13 +4,14 @@
  * The outgoing queue, when the bus does not take what we say.
  *
  * A subscriber that stops reading fills its queue in the bus daemon; when that is full the daemon stops reading from
- * whoever signals to it, which is us. What we send then piles up here. So there are three bounds. A full queue, or one that
- * has not moved for 5 s, takes no more signals: they are counted. One that has not moved for 30 s is given up with its
- * connection, and the daemon opens another, on which readers are served again. And answers, which are asked for and
- * can be large, are refused before they pile up.
+ * whoever signals to it, which is us. What we send then piles up: in the socket, which holds some megabytes, and then
+ * here. So there are three bounds. A full queue, or one that has not moved for 5 s, takes no more signals: they are
+ * counted. One that has not moved for 30 s is given up with its connection, and the daemon opens another, on which readers
+ * are served again. And answers, which are asked for and can be large, are refused before they pile up.
  *
- * Whether the queue moves is looked at once a second, and only while something is in it: by its length and by the
- * bytes in the socket that the other end has not read.
+ * Whether it moves is looked at once a second, and only from a signal until all was read: by the length of the queue and
+ * by the bytes in the socket that the other end has not read. Both grow with what we send, so only a smaller one is a
+ * move. A reader who is merely slower than we talk looks stuck, too, until signals are held back and he catches up.
  */
 
 #include <errno.h>
@@ -21,6 +22,9 @@
 
 #define LOOK_INTERVAL_USEC (1 * USEC_PER_SEC)
 
+/* What the kernel takes for the smallest message, in bytes of SIOCOUTQ. */
+#define SIGNAL_SIZE_MIN 768U
+
 /* Answers in the queue beyond which a call is told to come back: of 100 KB each, some 10 MB. */
 #define ANSWERS_MAX 100U
 
@@ -30,20 +34,21 @@ static uint64_t queue_length(const BusServer *s) {
         return s->bus && sd_bus_get_n_queued_write(s->bus, &queued) >= 0 ? queued : 0;
 }
 
-/* Bytes that the other end has yet to read; -1 where the socket does not say. */
+/* Bytes that the other end has yet to read; 0 where the socket does not say. */
 static int unread(const BusServer *s) {
         int fd = sd_bus_get_fd(s->bus), n;
 
-        return fd >= 0 && ioctl(fd, SIOCOUTQ, &n) >= 0 ? n : -1;
+        return fd >= 0 && ioctl(fd, SIOCOUTQ, &n) >= 0 ? n : 0;
 }
 
 static void look(BusServer *s, usec_t now) {
         uint64_t length = queue_length(s);
         int n = unread(s);
 
-        if (length == 0)
+        if (length == 0 && n == 0) {
                 s->queue.stuck_since = 0;
-        else if (s->queue.stuck_since == 0 || length < s->queue.length || n != s->queue.unread)
+                s->queue.unseen = 0;
+        } else if (s->queue.stuck_since == 0 || length < s->queue.length || n < s->queue.unread)
                 s->queue.stuck_since = now;
         s->queue.length = length;
         s->queue.unread = n;
@@ -51,6 +56,11 @@ static void look(BusServer *s, usec_t now) {
 
 static usec_t stuck_for(const BusServer *s, usec_t now) {
         return s->queue.stuck_since == 0 ? 0 : now - s->queue.stuck_since;
+}
+
+/* Signals that go down with the connection: those sent since all was read, but no more than can be there. */
+static uint64_t lost(const BusServer *s) {
+        return MIN(s->queue.unseen, s->queue.length + (uint64_t) s->queue.unread / SIGNAL_SIZE_MIN);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -68,9 +78,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         if (s->queue.stuck_since == 0)
                 return 0;
         if (stuck_for(s, now) >= s->queue.patience_close) {
-                s->signals_suppressed +=
-                                s->queue.length; /* answers are among them: more precise it need not be */
-                s->queue.gave_up = true;
+                s->signals_suppressed += lost(s);
+                s->queue.gave_up = s->queue.left_name = true;
                 bus_server_detach(s);
                 s->hooks->stuck(s->userdata);
                 return 0;
@@ -82,16 +91,20 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-void bus_queue_watch(BusServer *s) {
+static void watch(BusServer *s) {
         usec_t now;
 
-        if (s->queue.armed || !s->bus || queue_length(s) == 0 ||
-            sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0)
+        if (_likely_(s->queue.armed) || !s->bus || sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0)
                 return;
         look(s, now);
         if (sd_event_source_set_time(s->queue.source, now + s->queue.interval) >= 0 &&
             sd_event_source_set_enabled(s->queue.source, SD_EVENT_ONESHOT) >= 0)
                 s->queue.armed = true;
+}
+
+void bus_queue_sent(BusServer *s) {
+        watch(s);
+        s->queue.unseen++;
 }
 
 bool bus_queue_has_room(BusServer *s) {
@@ -111,7 +124,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (_likely_(length < ANSWERS_MAX) || !sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
-        bus_queue_watch(s);
+        watch(s);
         if (length >= BUS_QUEUE_MAX)
                 return 1; /* the caller's time runs out: another answer would not reach him either */
         return sd_bus_reply_method_errorf(
@@ -122,6 +135,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 int bus_queue_attach(BusServer *s) {
         s->queue.stuck_since = 0;
+        s->queue.unseen = 0;
         return sd_bus_add_filter(s->bus, &s->slots[BUS_SLOT_FILTER], on_message, s);
 }
 

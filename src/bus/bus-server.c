@@ -77,6 +77,8 @@ static int on_name_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
         } else if (r == -EACCES)
                 r = -EPERM;
 
+        if (r == 0)
+                s->queue.left_name = false;
         s->hooks->name_acquired(s->userdata, r);
         return 1;
 }
@@ -118,8 +120,14 @@ static int attach(BusServer *s) {
         if (r <= 0) /* A direct connection to a peer: there are no names. */
                 return r;
 
-        /* Neither replaceable nor in a queue: whoever comes second is told so, and stays a stranger. */
-        return sd_bus_request_name_async(s->bus, &s->slots[BUS_SLOT_NAME], BUS_NAME, 0, on_name_reply, s);
+        /* Never in a queue: whoever comes second is told so, and stays a stranger. But a connection that we gave up, because
+         * the bus daemon reads nothing from it, has the name still: the daemon has not read that it is closed. So the
+         * name can be taken over, and is, from ourselves only; the bus's policy keeps others from it. */
+        return sd_bus_request_name_async(
+                        s->bus, &s->slots[BUS_SLOT_NAME], BUS_NAME,
+                        SD_BUS_NAME_ALLOW_REPLACEMENT |
+                                        (s->queue.left_name ? SD_BUS_NAME_REPLACE_EXISTING : 0),
+                        on_name_reply, s);
 }
 
 int bus_server_attach(BusServer *s, sd_bus *bus) {

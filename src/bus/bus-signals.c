@@ -43,7 +43,8 @@ static void signal_send(BusServer *s, sd_bus_message *m, int r) {
                 r = sd_bus_send(s->bus, m, NULL);
         if (r < 0)
                 s->signals_suppressed++;
-        bus_queue_watch(s);
+        else
+                bus_queue_sent(s);
 }
 
 static void signal_simple(BusServer *s, const char *member, const char *types, ...) {

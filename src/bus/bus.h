@@ -105,6 +105,10 @@ typedef struct BusHooks {
         /* What recovery knows of a unit of the observer's table. *ret comes zeroed. */
         void (*unit)(void *userdata, uint16_t unit, const char *name, BusUnit *ret);
 
+        /* Units that recovery has something in force for, agents or not, from *cursor on (0 at first), which moves.
+         * NULL: that were all. */
+        const char *(*ailing_unit)(void *userdata, uint32_t *cursor);
+
         /* The policy class of a unit: the [Unit] section that rules it, "" for the defaults. Once per listed
          * agent: cheap, please. UNIT_NONE comes with the name "". */
         const char *(*unit_class)(void *userdata, uint16_t unit, const char *name);

@@ -97,6 +97,10 @@ static void serve_unit(void *userdata, uint16_t unit, const char *name, BusUnit 
                 ret->backoff_until = serve_to_monotonic(m, view.backoff_until);
 }
 
+static const char *serve_ailing_unit(void *userdata, uint32_t *cursor) {
+        return recovery_ailing_unit(((Manager *) userdata)->recovery, cursor);
+}
+
 static const char *find_class(const Manager *m, const char *name) {
         const ConfigKey *key = config_key_find(CONFIG_UNIT, "StallThresholdSec");
         ConfigProvenance p = {};
@@ -253,6 +257,7 @@ const BusHooks manager_bus_hooks = {
         .recovery_outcome = serve_outcome,
         .recovery_refusal = serve_refusal,
         .unit = serve_unit,
+        .ailing_unit = serve_ailing_unit,
         .unit_class = serve_unit_class,
         .policy = serve_policy,
         .reload = serve_reload,

@@ -554,6 +554,22 @@ void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret) {
         *ret = view;
 }
 
+const char *recovery_ailing_unit(const Recovery *r, uint32_t *cursor) {
+        nsec_t now;
+
+        assert(r);
+        assert(cursor);
+
+        now = recovery_now(r);
+        while (*cursor < r->registry.unit_fresh) {
+                const RecoveryUnit *u = &r->registry.units[(*cursor)++];
+
+                if (u->name[0] != '\0' && registry_unit_is_needed(u, now))
+                        return u->name;
+        }
+        return NULL;
+}
+
 uint32_t recovery_gave_up(const Recovery *r) {
         nsec_t now;
         uint32_t n = 0;

@@ -195,5 +195,9 @@ typedef struct RecoveryUnitView {
 /* Always answers: a unit without a history is healthy. */
 void recovery_unit(const Recovery *r, const char *unit, RecoveryUnitView *ret);
 
+/* Units in trouble: a stall stands, an action is under way, back-off holds, or it was given up; whether or not it has an
+ * agent. Starts where *cursor says (0 at first) and moves it on. NULL: that were all. */
+const char *recovery_ailing_unit(const Recovery *r, uint32_t *cursor);
+
 /* Units that gave up: `status` exits 3 for them. */
 uint32_t recovery_gave_up(const Recovery *r);

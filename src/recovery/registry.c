@@ -270,7 +270,7 @@ RecoveryUnit *registry_unit(const Registry *g, const char *name) {
         return NULL;
 }
 
-static bool unit_is_needed(const RecoveryUnit *u, nsec_t now) {
+bool registry_unit_is_needed(const RecoveryUnit *u, nsec_t now) {
         return registry_unit_stalls(u) > 0 || u->action != REGISTRY_NONE ||
                unit_reader_is_busy(&u->reader) || ladder_wait(&u->ladder, now) > 0 ||
                u->ladder.gave_up_until > 0;
@@ -285,6 +285,7 @@ static void unit_release(Registry *g, RecoveryUnit *u) {
         while (*p != i)
                 p = &g->units[*p].hash_next;
         *p = u->hash_next;
+        u->name[0] = '\0';
         if (u->prev == REGISTRY_NONE)
                 g->unit_first = u->next;
         else
@@ -300,7 +301,7 @@ static void unit_release(Registry *g, RecoveryUnit *u) {
 
 static bool unit_make_room(Registry *g, nsec_t now) {
         for (RecoveryUnit *u = registry_unit_first(g); u; u = registry_unit_next(g, u))
-                if (!unit_is_needed(u, now)) {
+                if (!registry_unit_is_needed(u, now)) {
                         unit_release(g, u);
                         return true;
                 }

@@ -48,7 +48,7 @@ typedef struct RecoveryStall {
 
 typedef struct RecoveryUnit RecoveryUnit;
 struct RecoveryUnit {
-        char name[UNIT_NAME_SIZE];
+        char name[UNIT_NAME_SIZE]; /* "": a free entry */
         Ladder ladder;
         UnitReader reader; /* the question on its way to systemd */
         UnitWatch watch;   /* set while a stall waits for the unit to change, or an action needs to know */
@@ -118,6 +118,8 @@ RecoveryUnit *registry_unit(const Registry *g, const char *name);
 /* The same, taken if need be: in place of the oldest one with nothing in force if the table is full. NULL when all
  * of them are needed. */
 RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now);
+/* Whether anything is in force for it: then its entry is not given away. */
+bool registry_unit_is_needed(const RecoveryUnit *u, nsec_t now);
 RecoveryUnit *registry_unit_first(const Registry *g);
 RecoveryUnit *registry_unit_next(const Registry *g, const RecoveryUnit *u);
 RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s);

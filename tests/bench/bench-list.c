@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,16 +47,6 @@ static void pause_for(long nsec) {
         struct timespec ts = { .tv_nsec = nsec };
 
         (void) nanosleep(&ts, NULL);
-}
-
-/* A new network has its loopback device down. */
-static void loopback_up(void) {
-        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-        if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-                bench_die("Cannot bring up the loopback device");
-        (void) close(fd);
 }
 
 static void start(Daemon *d) {
@@ -226,7 +215,7 @@ int main(void) {
         if (p == MAP_FAILED)
                 bench_die("Cannot map memory");
         bench_private_network(512);
-        loopback_up();
+        bench_loopback_up();
         start(&d);
         introduce(&d);
         prober = start_prober(p);

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,6 +148,14 @@ void bench_private_network(unsigned length) {
         fd = open("/proc/sys/net/unix/max_dgram_qlen", O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, text, (size_t) n) != n)
                 bench_skip("cannot set net.unix.max_dgram_qlen to %u: %s", length, strerror(errno));
+}
+
+void bench_loopback_up(void) {
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+        if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+                bench_die("Cannot bring up the loopback device");
 }
 
 void bench_claim(int processor) {

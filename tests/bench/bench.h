@@ -81,6 +81,9 @@ void bench_frame(uint32_t agent, uint64_t nonce, uint8_t ret_frame[32]);
  * permitted. */
 void bench_private_network(unsigned length);
 
+/* Such a network has its loopback device down; this brings it up. */
+void bench_loopback_up(void);
+
 /* The calling thread keeps to one processor, so many from the first (negative: whichever), and goes before everything
  * that is not a bench: a thread that is moved about or made to wait measures the machine. What of this is not allowed,
  * or not there, is left out and shows as noise. Threads and processes made from here on are ordinary again. */

@@ -78,6 +78,12 @@ static void hook_unit(void *userdata, uint16_t unit, const char *name, BusUnit *
                 ret->mode = "warn";
 }
 
+static const char *hook_ailing_unit(void *userdata, uint32_t *cursor) {
+        const Fixture *f = userdata;
+
+        return *cursor < ELEMENTSOF(f->ailing) ? f->ailing[(*cursor)++] : NULL;
+}
+
 static const char *hook_unit_class(void *userdata, uint16_t unit, const char *name) {
         return name[0] ? "Unit worker@*.service" : "";
 }
@@ -210,6 +216,7 @@ const BusHooks fixture_hooks = {
         .recovery_outcome = hook_outcome,
         .recovery_refusal = hook_refusal,
         .unit = hook_unit,
+        .ailing_unit = hook_ailing_unit,
         .unit_class = hook_unit_class,
         .policy = hook_policy,
         .reload = hook_reload,

@@ -39,6 +39,7 @@ typedef struct Fixture {
         bool user_bus;
         uint64_t journal_dropped;
         size_t n_listeners, n_pauses;
+        const char *ailing[3]; /* units that recovery knows; up to NULL */
         int reload_error;
         const char *reload_reason; /* NULL: none given */
 

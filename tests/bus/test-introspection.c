@@ -126,6 +126,117 @@ static void check_members(const char *xml, const char *manual) {
                 }
 }
 
+/* The value of an attribute within one element, which ends at `end`. */
+static void attribute(const char *element, const char *end, const char *name, char *buf, size_t size) {
+        char wanted[32];
+        const char *p;
+
+        (void) snprintf(wanted, sizeof(wanted), " %s=\"", name);
+        p = strstr(element, wanted);
+        ck_assert_ptr_nonnull(p);
+        ck_assert(p < end);
+        p += strlen(wanted);
+        (void) snprintf(buf, size, "%.*s", (int) strcspn(p, "\""), p);
+}
+
+/* "*ListAgents*(u _cursor_, u _max_) -> a(...) _agents_, u _next_", as the manual page writes a method or a signal. */
+static void synopsis(const char *member, const char *end, const char *name, char *buf, size_t size) {
+        char in[512] = "", out[512] = "";
+
+        for (const char *p = next_tag(member + 1); p && p < end; p = next_tag(p + 1)) {
+                char type[64], arg[64], escaped[128] = "", *list = in;
+                const char *close = strchr(p, '>');
+                size_t n = 0;
+
+                if (strncmp(p, "<arg ", 5) != 0)
+                        continue;
+                attribute(p, close, "type", type, sizeof(type));
+                attribute(p, close, "name", arg, sizeof(arg));
+                for (const char *c = arg; *c; c++)
+                        n += (size_t) snprintf(escaped + n, sizeof(escaped) - n, *c == '_' ? "\\_" : "%c",
+                                               *c);
+                if (memmem(p, (size_t) (close - p), "direction=\"out\"", STRLEN("direction=\"out\"")))
+                        list = out;
+                n = strlen(list);
+                (void) snprintf(list + n, sizeof(in) - n, "%s%s _%s_", n > 0 ? ", " : "", type, escaped);
+        }
+        (void) snprintf(buf, size, "\n*%s*(%s)%s%s\n", name, in, out[0] ? " -> " : "", out);
+}
+
+/* Methods and signals stand in the manual page with all their arguments, types and names. */
+static void check_synopses(const char *xml, const char *manual) {
+        static const char *const kinds[] = { "method", "signal" };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                char start[32], stop[32];
+
+                (void) snprintf(start, sizeof(start), "<%s name=", kinds[i]);
+                (void) snprintf(stop, sizeof(stop), "</%s>", kinds[i]);
+                for (const char *p = xml; (p = strstr(p, start)); p++) {
+                        const char *end = strstr(p, stop);
+                        char name[64], wanted[1200];
+
+                        attribute(p, strchr(p, '>'), "name", name, sizeof(name));
+                        if (strncmp(name, "Recovery", STRLEN("Recovery")) == 0)
+                                continue; /* three of a kind, which share a paragraph */
+                        synopsis(p, end, name, wanted, sizeof(wanted));
+                        ck_assert_msg(strstr(manual, wanted), "org.varta.Observer1(5) does not say:%s",
+                                      wanted);
+                }
+        }
+}
+
+/* What the manual page has as a method or a signal, the interface has. */
+static void check_nothing_more(const char *xml, const char *manual) {
+        for (const char *p = manual; (p = strstr(p, "\n*")); p++) {
+                size_t n = strcspn(p + 2, "*");
+                char name[64], wanted[80];
+
+                if (n >= sizeof(name) || p[2 + n + 1] != '(' || p[2] < 'A' || p[2] > 'Z')
+                        continue;
+                (void) snprintf(name, sizeof(name), "%.*s", (int) n, p + 2);
+                (void) snprintf(wanted, sizeof(wanted), " name=\"%s\"", name);
+                ck_assert_msg(strstr(xml, wanted), "org.varta.Observer1(5) tells of %s, which is not there",
+                              name);
+        }
+}
+
+/* Properties, but for counters, stand with their type: "*AgentsTracked*, *AgentsStalled* (u)". */
+static void check_types(const char *xml, const char *manual) {
+        for (const char *p = xml; (p = strstr(p, "<property name=")); p++) {
+                char name[64], type[64], wanted[80];
+                const char *found, *line;
+
+                attribute(p, strchr(p, '>'), "name", name, sizeof(name));
+                attribute(p, strchr(p, '>'), "type", type, sizeof(type));
+                (void) snprintf(wanted, sizeof(wanted), "*%s*", name);
+                for (found = manual; (found = strstr(found, wanted)); found++) {
+                        for (line = found; line > manual && line[-1] != '\n'; line--)
+                                ;
+                        /* What has blanks in it is a remark. */
+                        if (line[0] == '*' && strncmp(found + strlen(wanted), " (", 2) == 0 &&
+                            found[strlen(wanted) + 2 + strcspn(found + strlen(wanted) + 2, " )")] == ')')
+                                break;
+                }
+                if (!found)
+                        continue; /* within a list that says the type for all */
+                (void) snprintf(wanted, sizeof(wanted), "(%s)", type);
+                found = strchr(found, '(');
+                ck_assert_msg(strncmp(found, wanted, strlen(wanted)) == 0,
+                              "org.varta.Observer1(5): %s is no %s", name, type);
+        }
+}
+
+START_TEST(test_synopses) {
+        _cleanup_free_ char *xml = read_file("dbus/org.varta.Observer1.xml"),
+                            *manual = read_file("docs/man/org.varta.Observer1.5.scd");
+
+        check_synopses(xml, manual);
+        check_nothing_more(xml, manual);
+        check_types(xml, manual);
+}
+END_TEST
+
 START_TEST(test_manual) {
         _cleanup_free_ char *xml = read_file("dbus/org.varta.Observer1.xml"),
                             *manual = read_file("docs/man/org.varta.Observer1.5.scd");
@@ -175,6 +286,7 @@ int main(void) {
         const NamedTest tests[] = {
                 { "the shipped description is what the objects say", test_shipped },
                 { "the manual page tells of every member", test_manual },
+                { "... with its arguments and its type, and of nothing else", test_synopses },
                 { "what is announced is marked so, counters are not", test_annotations },
         };
 

@@ -340,6 +340,7 @@ START_TEST(test_units) {
                 { "worker@1.service", "enforce", BUS_UNIT_BACKOFF, 2, 1, 5, "no-beat", 1234567 },
                 { "worker@2.service", "warn", BUS_UNIT_STALLED, 1, 1, 0, "", 0 },
                 { "worker@3.service", "warn", BUS_UNIT_OK, 1, 0, 0, "", 0 },
+                { "gone@7.service", "warn", BUS_UNIT_OK, 0, 0, 0, "", 0 }, /* recovery knows it */
         };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *name, *mode, *state, *outcome;
@@ -358,6 +359,8 @@ START_TEST(test_units) {
         fixture_beat(&f, 5000, VLP_STATUS_OK);
         fixture_pass(&f, 3 * NSEC_PER_SEC);
 
+        f.ailing[0] = "worker@2.service"; /* has agents, and a row already */
+        f.ailing[1] = "gone@7.service";
         m = fixture_ask(&f, "ListUnits", NULL);
         ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(sssuutst)"), 0);
         while (sd_bus_message_read(m, "(sssuutst)", &name, &mode, &state, &agents, &stalled, &restarts,

@@ -45,6 +45,11 @@ def never_beats(log, unit):
     return [e for e in log.all("Stall", unit=unit) if "never-beat" in e["args"]]
 
 
+def hangs(rig, unit):
+    """Waits until the unit's process has looked whether it was mended, and hangs: mended afterwards, only its next one beats."""
+    wait_for(lambda: rig.path(f"/proc/{rig.main_pid(unit)}/comm").read_text() == "sleep\n", 10, f"{unit} to hang")
+
+
 def a_time_passes(rig, log, number):
     """Waits until the time of a unit that starts now is over: then that of all that ran before is."""
     unit = f"idle@{number}.service"
@@ -70,6 +75,7 @@ def _(rig):
     with rig.signals() as log:
         before = time.clock_gettime(time.CLOCK_MONOTONIC)
         rig.systemctl("start", "mute@1.service")
+        hangs(rig, "mute@1.service")
         rig.write("/run/mended", "")
         stall = log.wait("Stall", 15, unit="mute@1.service")
         late = stall["at"] / 1e9 - before

@@ -178,6 +178,7 @@ def _(rig):
     rig.systemctl("enable", "varta-udp.socket")
     rig.systemctl("enable", "--now", "varta.socket")
     rig.systemctl("start", "varta-udp.socket", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     expect((f"{NEAR}:{PORT}") in [row[2] for row in rig.property("Listeners")], f"it listens on {rig.property('Listeners')}")
     for namespace, key, form in (("far", "one", "shared"), ("other", "two", "shared"), ("far", "master", "master")):
         agent = Agent(rig, namespace, key, form)
@@ -201,6 +202,7 @@ def lead_a_life(rig, agent):
     rig.systemctl("stop", "varta.service")
     wait_for(lambda: not rig.run(["ss", "-Huln", f"sport = :{PORT}"], check=False).stdout.strip(), 10, "the port to be closed")
     rig.systemctl("start", "varta-udp.socket", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     wait_for(agent.row, 20, "the agent after the restart")
     agent.halt()
     for _ in range(3):
@@ -412,6 +414,7 @@ def _(rig):
 def _(rig):
     rig.write("/etc/varta/varta.conf.d/few.conf", "[Observer]\nSecureSenders=2\n")
     rig.systemctl("restart", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     capture = Capture(rig)
     known = [Agent(rig, "far", "new"), Agent(rig, "far", "master", "master")]
     sent = [agent.beat(5) for agent in known]

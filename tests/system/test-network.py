@@ -30,6 +30,7 @@ def more_beats(rig, n=20):
 def _(rig):
     rig.systemctl("enable", "--now", "varta.socket")
     rig.systemctl("start", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     for unit in ("varta-udp.socket", "varta-udp-plaintext.socket"):
         expect_equal(rig.state(unit), "inactive", unit)
     expect_equal([row[0] for row in rig.property("Listeners")], ["local"], "the listeners")
@@ -42,6 +43,7 @@ def _(rig):
     rig.write(KEY, key + "\n", 0o600)
     rig.systemctl("enable", "varta-udp.socket")
     rig.systemctl("restart", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     listeners = {(row[1], row[2]) for row in rig.property("Listeners")}
     expect(("udp-secure", "127.0.0.1:8674") in listeners, f"it listens on {listeners}")
     expect(not any(row[1] == "udp" for row in rig.property("Listeners")), "it listens in plain text")
@@ -88,6 +90,7 @@ def _(rig):
     rig.systemctl("stop", "varta-udp.socket")
     rig.systemctl("stop", "varta.service")
     rig.systemctl("start", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     rig.write("/root/relay.py", (pathlib.Path(__file__).parent / "relay.py").read_text(), 0o755)
     relay = rig.start(["ip", "netns", "exec", "far", "/usr/bin/python3", "/root/relay.py", "9000", NEAR, "8674", FAR])
     wait_for(lambda: "ready" in relay.text, 10, "the relay")
@@ -115,6 +118,7 @@ def _(rig):
 @case("an observer that restarts hears its agents again")
 def _(rig):
     rig.systemctl("restart", "varta.service")
+    wait_for(rig.name_is_owned, 20, "the observer")
     wait_for(rig.agents, 10, "the agent")
     more_beats(rig, 50)
 

@@ -26,6 +26,10 @@ OnGaveUp=varta-gave-up@%i.service
 
 [Unit stubborn@*.service]
 Mode=enforce
+
+[Unit patient@*.service]
+Mode=enforce
+RestartBackoffSec=6s..10s
 """
 
 # Leaves a line in the journal each time it is started.
@@ -64,6 +68,7 @@ def dies(rig):
 def _(rig):
     rig.write("/etc/varta/varta.conf", CONFIGURATION)
     rig.write("/etc/systemd/system/varta-gave-up@.service", GAVE_UP)
+    rig.write("/etc/systemd/system/patient@.service", rig.path("/etc/systemd/system/worker@.service").read_text())
     rig.systemctl("daemon-reload")
     rig.systemctl("enable", "--now", "varta.service")
     wait_for(rig.name_is_owned, 20, "the observer")
@@ -125,6 +130,8 @@ def _(rig):
     wait_for(alarms, 20, "the alarm")
     before = rig.show(unit, "InvocationID")
     dies(rig)
+    # Visible, though nobody of it beats.
+    expect_equal(rig.run(["varta-ctl", "status"], check=False).returncode, 3, "exit status of status")
     # It moves again, and wedges again, under the new observer.
     rig.kill(rig.main_pid(unit), signal.SIGCONT)
     start_beating(rig, unit)
@@ -133,6 +140,22 @@ def _(rig):
     expect_equal(rig.show(unit, "InvocationID"), before, "its invocation")
     expect_equal(len(decisions(rig, MESSAGE_GAVE_UP, unit)), 1, "times that it was given up")
     expect_equal(len(alarms()), 1, "alarms")
+
+
+@case("a unit that waits for the end of its back-off is restarted by the next observer, though it cannot beat")
+def _(rig):
+    unit = "patient@1.service"
+    start_beating(rig, unit)
+    rig.kill(rig.main_pid(unit), signal.SIGSTOP)
+    wait_for(lambda: decisions(rig, MESSAGE_FINISHED, unit), 30, "the first recovery")
+    start_beating(rig, unit)
+    rig.kill(rig.main_pid(unit), signal.SIGSTOP)
+    wait_for(lambda: history(rig)[0][1:5:3] == ["refused", "backoff"], 20, "the refusal")
+    before = rig.show(unit, "InvocationID")
+    dies(rig)
+    wait_for(lambda: len(decisions(rig, MESSAGE_FINISHED, unit)) == 2, 30, "the second recovery")
+    expect(rig.show(unit, "InvocationID") != before, "it was not restarted")
+    expect_equal([e["VARTA_OUTCOME"] for e in decisions(rig, MESSAGE_FINISHED, unit)], ["recovered", "recovered"], "outcomes")
 
 
 @case("a restart by hand, while there is no observer, clears it")

@@ -168,6 +168,7 @@ START_TEST(test_two_hundred_of_two_hundred) {
                 a->info.threshold = NSEC_PER_MSEC;
                 world_stall(&s.w, a);
         }
+        world_wait(&s.w, 200);
         world_settle(&s.w);
         ck_assert_uint_eq(s.w.n_records, 200);
         for (unsigned i = 0; i < 200; i++)
