@@ -108,6 +108,45 @@ START_TEST(test_outcomes) {
 }
 END_TEST
 
+/* No outcome without a way to it: a new one fails here until it has its row. */
+START_TEST(test_every_outcome) {
+        static const struct {
+                FakeJob job;
+                bool beats, joins; /* what happens then; otherwise time passes */
+        } ways[_RECOVERY_OUTCOME_MAX] = {
+                [OUTCOME_RECOVERED] = { FAKE_DONE, .beats = true },
+                [OUTCOME_NO_BEAT] = { FAKE_DONE },
+                [OUTCOME_STOPPED_MEANWHILE] = { FAKE_STOPPED },
+                [OUTCOME_JOB_FAILED] = { FAKE_FAILED },
+                [OUTCOME_JOB_CANCELED] = { FAKE_CANCELED },
+                [OUTCOME_TIMEOUT] = { FAKE_TIMEOUT },
+                [OUTCOME_START_LIMIT_HIT] = { FAKE_START_LIMIT },
+                [OUTCOME_ACCESS_DENIED] = { FAKE_DENIED },
+                [OUTCOME_UNIT_GONE] = { FAKE_VANISHED },
+                [OUTCOME_BUS_LOST] = { FAKE_LEAVE, .joins = true },
+        };
+
+        for (RecoveryOutcome o = 0; o < _RECOVERY_OUTCOME_MAX; o++) {
+                char expected[64];
+                WorldAgent *a;
+                Stage s;
+
+                stage_init(&s);
+                a = stage_stalled(&s, U, ways[o].job);
+                if (ways[o].beats)
+                        stage_beats_anew(&s, a, unit(&s));
+                else if (ways[o].joins)
+                        fake_join(&s.f);
+                if (s.w.n_records < 2)
+                        world_advance(&s.w, ways[o].joins ? 0 : 5 * NSEC_PER_SEC);
+                (void) snprintf(expected, sizeof(expected), "finished %s", recovery_outcome_to_string(o));
+                ck_assert_str_eq(world_record(&s.w, 1), expected);
+                s.w.n_records = 0;
+                stage_done(&s);
+        }
+}
+END_TEST
+
 START_TEST(test_beats_before_the_job_is_over) {
         FakeUnit *u;
         WorldAgent *a, *b;
@@ -439,58 +478,6 @@ START_TEST(test_a_oneshot_instead) {
 }
 END_TEST
 
-/* The oneshot restarts the unit and waits for that: the new process beats before it is done. */
-START_TEST(test_a_oneshot_that_restarts) {
-        FakeUnit *target;
-        WorldAgent *a;
-        Stage s;
-
-        stage_init(&s);
-        s.w.policy.action.verb = UNIT_ACTION_START;
-        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
-        target = fake_unit(&s.f, "varta-fix.service", 1);
-        target->state = ACTIVE_STATE_INACTIVE;
-        target->next = FAKE_HELD;
-        a = stage_stalled(&s, U, FAKE_DONE);
-        world_exit(&s.w, a);
-        world_appear(&s.w, world_agent(&s.w, U, 2));
-        world_settle(&s.w);
-        world_expect(&s.w, "started silent", NULL);
-        fake_finish(&s.f, target, "done");
-        world_settle(&s.w);
-        world_expect(&s.w, "finished recovered", NULL);
-        stage_done(&s);
-}
-END_TEST
-
-/* It mends the process itself, which beats before the oneshot is done, and ever since. */
-START_TEST(test_a_oneshot_that_mends) {
-        FakeUnit *target;
-        WorldAgent *a;
-
-        for (int mended = 0; mended < 2; mended++) {
-                Stage s;
-
-                stage_init(&s);
-                s.w.policy.action.verb = UNIT_ACTION_START;
-                (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
-                target = fake_unit(&s.f, "varta-fix.service", 1);
-                target->state = ACTIVE_STATE_INACTIVE;
-                target->next = FAKE_HELD;
-                a = stage_stalled(&s, U, FAKE_DONE);
-                world_resume(&s.w, a);
-                fake_finish(&s.f, target, "done");
-                world_settle(&s.w);
-                a->info.stalled = !mended;
-                world_advance(&s.w, 5 * NSEC_PER_SEC);
-                ck_assert_uint_eq(s.w.n_records, 2);
-                ck_assert_str_eq(world_record(&s.w, 1), mended ? "finished recovered" : "finished no-beat");
-                s.w.n_records = 0;
-                stage_done(&s);
-        }
-}
-END_TEST
-
 START_TEST(test_names_that_need_escaping) {
         static const char *const names[] = {
                 "a\\x2db@c:d.e_f.service",
@@ -536,6 +523,7 @@ int main(void) {
         const TTest *tests[] = {
                 test_recovered,
                 test_outcomes,
+                test_every_outcome,
                 test_beats_before_the_job_is_over,
                 test_the_job_is_over_before_the_reply,
                 test_a_slow_start,
@@ -551,8 +539,6 @@ int main(void) {
                 test_access_denied_is_asked_again_after_the_longest_wait,
                 test_the_remedy_depends_on_the_verb,
                 test_a_oneshot_instead,
-                test_a_oneshot_that_restarts,
-                test_a_oneshot_that_mends,
                 test_names_that_need_escaping,
                 test_freed_in_the_middle,
         };

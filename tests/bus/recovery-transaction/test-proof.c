@@ -314,8 +314,62 @@ START_TEST(test_a_oneshot_without_a_beat_and_a_restart_by_hand) {
 }
 END_TEST
 
+/* The oneshot restarts the unit and waits for that: the new process beats before it is done. */
+START_TEST(test_a_oneshot_that_restarts) {
+        FakeUnit *target;
+        WorldAgent *a;
+        Stage s;
+
+        stage_init(&s);
+        s.w.policy.action.verb = UNIT_ACTION_START;
+        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
+        target = fake_unit(&s.f, "varta-fix.service", 1);
+        target->state = ACTIVE_STATE_INACTIVE;
+        target->next = FAKE_HELD;
+        a = stage_stalled(&s, U, FAKE_DONE);
+        world_exit(&s.w, a);
+        world_appear(&s.w, world_agent(&s.w, U, 2));
+        world_settle(&s.w);
+        world_expect(&s.w, "started silent", NULL);
+        fake_finish(&s.f, target, "done");
+        world_settle(&s.w);
+        world_expect(&s.w, "finished recovered", NULL);
+        stage_done(&s);
+}
+END_TEST
+
+/* It mends the process itself, which beats before the oneshot is done, and ever since. */
+START_TEST(test_a_oneshot_that_mends) {
+        FakeUnit *target;
+        WorldAgent *a;
+
+        for (int mended = 0; mended < 2; mended++) {
+                Stage s;
+
+                stage_init(&s);
+                s.w.policy.action.verb = UNIT_ACTION_START;
+                (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
+                target = fake_unit(&s.f, "varta-fix.service", 1);
+                target->state = ACTIVE_STATE_INACTIVE;
+                target->next = FAKE_HELD;
+                a = stage_stalled(&s, U, FAKE_DONE);
+                world_resume(&s.w, a);
+                fake_finish(&s.f, target, "done");
+                world_settle(&s.w);
+                a->info.stalled = !mended;
+                world_advance(&s.w, 5 * NSEC_PER_SEC);
+                ck_assert_uint_eq(s.w.n_records, 2);
+                ck_assert_str_eq(world_record(&s.w, 1), mended ? "finished recovered" : "finished no-beat");
+                s.w.n_records = 0;
+                stage_done(&s);
+        }
+}
+END_TEST
+
 int main(void) {
         const TTest *tests[] = {
+                test_a_oneshot_that_restarts,
+                test_a_oneshot_that_mends,
                 test_who_survived_an_older_invocation_proves_nothing,
                 test_a_beat_of_a_still_newer_invocation_is_a_proof,
                 test_a_nameless_beat_before_the_look,
