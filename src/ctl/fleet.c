@@ -8,6 +8,7 @@
  * Rates are counted in beats per ten seconds: a whole number, with the one decimal that is worth showing.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static int build_rows(Fleet *f) {
         for (size_t i = 0; i < f->n_rows; i++) {
                 FleetRow *row = &f->rows[i];
 
+                assert(row->name);
                 while (a < f->agents.n_rows && strcmp(f->agents.rows[a].unit, row->name) < 0)
                         a++;
                 for (; a < f->agents.n_rows && strcmp(f->agents.rows[a].unit, row->name) == 0; a++) {

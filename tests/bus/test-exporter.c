@@ -200,7 +200,7 @@ START_TEST(test_slow_reader) {
                 const char *page = read_page(&s, ask(&s, 0));
                 double ended = value(page, "\nvarta_exporter_connections_ended_total ");
 
-                if (ended >= ELEMENTSOF(fds))
+                if ((size_t) ended >= ELEMENTSOF(fds))
                         break;
                 ck_assert_msg(now_sec() < end, "only %g of %zu were ended", ended, ELEMENTSOF(fds));
                 ck_assert_int_ge(sd_event_run(s.f.event, 100000), 0);

@@ -60,7 +60,7 @@ START_TEST(test_no_unit) {
 END_TEST
 
 START_TEST(test_pauses) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *none = NULL, *m = NULL, *news = NULL, *brake = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *none = NULL, *m = NULL, *brake = NULL;
         const char *what, *reason;
         uint64_t until;
         Fixture f;
@@ -73,7 +73,7 @@ START_TEST(test_pauses) {
 
         f.n_pauses = 2;
         bus_server_changed(f.server, BUS_CHANGE_PAUSES);
-        news = fixture_signal(&f, "PropertiesChanged");
+        sd_bus_message_unref(fixture_signal(&f, "PropertiesChanged"));
         m = fixture_get(&f, BUS_PATH, BUS_INTERFACE, "Pauses", "a(sts)");
         ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(sts)"), 0);
         ck_assert_int_gt(sd_bus_message_read(m, "(sts)", &what, &until, &reason), 0);
@@ -122,7 +122,7 @@ static void assert_ailing(Fixture *f, const uint32_t *pids, size_t n) {
 }
 
 START_TEST(test_health) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *news = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         uint32_t degraded, critical;
         const char *name;
         Fixture f;
@@ -144,7 +144,7 @@ START_TEST(test_health) {
         ck_assert_int_eq(observer_forget_agent(f.observer, fixture_agent(&f, 5000), f.now), 0);
         ck_assert_uint_eq(get_number(&f, "AgentsDegraded"), 0);
         ck_assert_uint_eq(get_number(&f, "AgentsCritical"), 2);
-        news = fixture_signal(&f, "PropertiesChanged");
+        sd_bus_message_unref(fixture_signal(&f, "PropertiesChanged"));
 
         fixture_beat(&f, 1004, VLP_STATUS_OK);
         fixture_pass(&f, 4 * NSEC_PER_SEC);

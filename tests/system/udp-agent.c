@@ -17,6 +17,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -130,18 +131,39 @@ static void rotate(Agent *a) {
         atomic_store(&a->iv->position, (position | UINT32_MAX) + 1 - PAIRS_LEFT);
 }
 
+/* "VERB NUMBER..." with so many numbers, and nothing else on the line. */
+static bool is_command(const char *line, const char *verb, size_t n_numbers, int *ret_numbers) {
+        size_t n = strlen(verb);
+
+        if (strncmp(line, verb, n) != 0)
+                return false;
+        line += n;
+        for (size_t i = 0; i < n_numbers; i++) {
+                char *end;
+                long number;
+
+                if (*line != ' ')
+                        return false;
+                number = strtol(line, &end, 10);
+                if (end == line || number < 0 || number > INT_MAX)
+                        return false;
+                ret_numbers[i] = (int) number;
+                line = end;
+        }
+        return *line == '\n';
+}
+
 /* Returns false for what is no command. */
 static bool obey(Agent *a, const char *line) {
         char path[LINE_SIZE];
-        unsigned n;
-        int interval, r;
+        int n[2], r;
 
-        if (sscanf(line, "beat %u %d", &n, &interval) == 2)
-                (void) printf("sent %u\n", beat_times(a, n, interval));
-        else if (sscanf(line, "fork %u %d", &n, &interval) == 2)
-                (void) printf("sent %u\n", beat_both(a, n, interval));
-        else if (sscanf(line, "run %d", &interval) == 1)
-                (void) printf("sent %u\n", beat_until_told(a, interval));
+        if (is_command(line, "beat", 2, n))
+                (void) printf("sent %u\n", beat_times(a, (unsigned) n[0], n[1]));
+        else if (is_command(line, "fork", 2, n))
+                (void) printf("sent %u\n", beat_both(a, (unsigned) n[0], n[1]));
+        else if (is_command(line, "run", 1, n))
+                (void) printf("sent %u\n", beat_until_told(a, n[0]));
         else if (strcmp(line, "rotate\n") == 0) {
                 rotate(a);
                 (void) puts("rotated");

@@ -94,9 +94,8 @@ int main(int argc, char *argv[]) {
         VartaAgent *agent;
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                if (c == 'i' && parse_number(optarg, INTERVAL_MAX_MS, &interval) >= 0)
-                        continue;
-                else if (c == 'w' && parse_number(optarg, BEATS_MAX, &wedge_after) >= 0)
+                if ((c == 'i' && parse_number(optarg, INTERVAL_MAX_MS, &interval) >= 0) ||
+                    (c == 'w' && parse_number(optarg, BEATS_MAX, &wedge_after) >= 0))
                         continue;
                 else if (c == 's')
                         address = optarg;

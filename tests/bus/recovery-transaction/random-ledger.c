@@ -6,6 +6,7 @@
  * own.
  */
 
+#include <assert.h>
 #include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ static void check_pace(const Lane *l, const RecoveryRecord *r) {
         const Rate *limit = &l->policy.restart_limit;
         unsigned within = 0;
 
+        assert(l);
         ck_assert_msg(l->gave_up == 0, "%s was given up, and restarted: %s", r->unit, r->sentence);
         if (l->climbed > 0)
                 ck_assert_msg(r->when >= l->last_climb + delay(&l->policy.restart_backoff, l->climbed),
@@ -203,6 +205,7 @@ static void on_gave_up(Play *p, Lane *l, const RecoveryRecord *r) {
 }
 
 static void on_left_gave_up(Lane *l, const RecoveryRecord *r) {
+        assert(l);
         ck_assert_msg(l->gave_up != 0, "%s has not given up: %s", r->unit, r->sentence);
         if (strcmp(r->reason, "by-time") == 0)
                 ck_assert_uint_ge(r->when, l->gave_up + l->policy.restart_limit.span);

@@ -44,10 +44,12 @@ static void policy_of(void *userdata, const char *unit, UnitPolicy *ret) {
 /* When a process began, as the observer was told: nobody has its pid now who had not then. */
 static int read_text(void *userdata, const char *path, char *buf, size_t size) {
         Play *p = userdata;
-        char name[16] = "";
-        uint32_t pid;
+        char *rest = NULL;
+        unsigned long pid = 0;
 
-        if (sscanf(path, "/proc/%u/%15s", &pid, name) == 2 && strcmp(name, "stat") == 0)
+        if (strncmp(path, "/proc/", strlen("/proc/")) == 0)
+                pid = strtoul(path + strlen("/proc/"), &rest, 10);
+        if (rest && strcmp(rest, "/stat") == 0)
                 for (size_t i = 0; i < WORLD_AGENTS; i++) {
                         const AgentInfo *a = &p->s.w.agents[i].info;
 

@@ -58,7 +58,7 @@ START_TEST(test_alignment) {
         uint8_t room[64];
 
         for (size_t at = 0; at < 8; at++) {
-                memcpy(room + at, "nineteen characters", 19);
+                memcpy(room + at, "nineteen characters", sizeof("nineteen characters"));
                 ck_assert_uint_eq(hash_bytes(1, room + at, 19), hash_bytes(1, "nineteen characters", 19));
         }
 }
