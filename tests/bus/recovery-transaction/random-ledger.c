@@ -82,7 +82,6 @@ static void check_pace(const Lane *l, const RecoveryRecord *r) {
         const Rate *limit = &l->policy.restart_limit;
         unsigned within = 0;
 
-        assert(l);
         ck_assert_msg(l->gave_up == 0, "%s was given up, and restarted: %s", r->unit, r->sentence);
         if (l->climbed > 0)
                 ck_assert_msg(r->when >= l->last_climb + delay(&l->policy.restart_backoff, l->climbed),
@@ -199,6 +198,7 @@ static void on_refused(Play *p, const RecoveryRecord *r) {
 }
 
 static void on_gave_up(Play *p, Lane *l, const RecoveryRecord *r) {
+        assert(l);
         ck_assert_msg(l->gave_up == 0, "%s gave up twice", r->unit);
         l->gave_up = r->when;
         p->gave_ups++;
