@@ -27,14 +27,24 @@ packages_missing() {
         done
 }
 
+# apt_install NAME...: installs packages, but starts nothing that they would have run from now on
+apt_install() (
+        policy=/usr/sbin/policy-rc.d
+        if ! [ -e "$policy" ]; then
+                trap 'rm -f "$policy"' EXIT
+                trap 'exit 1' HUP INT TERM
+                printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+        fi
+        apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"
+)
+
 # packages_ensure NAME...: installs what of them is missing
 packages_ensure() {
         missing=$(packages_missing "$@")
         [ -n "$missing" ] || return 0
         [ "$(id -u)" -eq 0 ] || die "these packages are missing, and only root can install them:" $missing
         say "installing" $missing
-        { apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing; } \
-                </dev/null >"$log_dir/apt.log" 2>&1 ||
+        apt_install $missing </dev/null >"$log_dir/apt.log" 2>&1 ||
                 { tail -n 20 "$log_dir/apt.log"; die "apt-get install failed"; }
 }
 
@@ -43,7 +53,10 @@ packages_install() {
                 say "no apt-get here: taking for granted what tests/packages.txt lists"
                 return 0
         fi
+        served=$(packages_missing prometheus)
         packages_ensure $(sed -e 's/#.*//' "$source_dir/tests/packages.txt")
+        # Its programs are wanted here, not a server on this machine from the next start on.
+        [ -z "$served" ] || systemctl --quiet disable prometheus.service 2>/dev/null
         # The sanitizers' runtime carries clang's version in its name.
         packages_ensure "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 }

@@ -29,17 +29,6 @@ StallThresholdSec=500ms
 
 RESTARTED, LEFT = "worker@1.service", "plain@1.service"
 
-SSHD_CONFIG = """
-Port 22
-ListenAddress 127.0.0.1
-HostKey /etc/ssh/varta-test-host
-UsePAM no
-PermitRootLogin prohibit-password
-AuthorizedKeysFile /etc/ssh/varta-test-authorized
-StrictModes no
-PidFile none
-"""
-
 SSH_CONFIG = """
 Host here
     HostName 127.0.0.1
@@ -167,19 +156,18 @@ def _(rig):
 
 @case("-H asks over ssh, and says what is wrong when there is no such host")
 def _(rig):
-    for program, package in (("sshd", "openssh-server"), ("ssh", "openssh-client"), ("systemd-stdio-bridge", "systemd")):
+    for program, package in (("dropbear", "dropbear-bin"), ("ssh", "openssh-client"), ("systemd-stdio-bridge", "systemd")):
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
             return f"{program} is missing (package {package})"
-    rig.write("/etc/ssh/varta-test-sshd", SSHD_CONFIG)
-    rig.run(["mkdir", "-p", "/run/sshd", "/root/.ssh"])
-    rig.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/varta-test-host"])
+    rig.run(["mkdir", "-p", "/root/.ssh"])
+    rig.run(["dropbearkey", "-t", "ed25519", "-f", "/root/varta-test-host"])
     rig.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/varta-test"])
-    rig.run(["cp", "/root/.ssh/varta-test.pub", "/etc/ssh/varta-test-authorized"])
+    rig.write("/root/.ssh/authorized_keys", rig.run(["cat", "/root/.ssh/varta-test.pub"]).stdout, mode=0o600)
     rig.write("/root/.ssh/config", SSH_CONFIG, mode=0o600)
-    server = rig.start(["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/varta-test-sshd"])
+    server = rig.start(["dropbear", "-F", "-E", "-s", "-r", "/root/varta-test-host", "-p", "127.0.0.1:22"])
     try:
-        wait_for(lambda: rig.run(["ssh", "here", "true"], check=False).returncode == 0 or not server.running(), 20, "sshd")
-        expect(server.running(), f"sshd ended: {server.text}")
+        wait_for(lambda: rig.run(["ssh", "here", "true"], check=False).returncode == 0 or not server.running(), 20, "dropbear")
+        expect(server.running(), f"dropbear ended: {server.text}")
         here, there = as_json(rig, "list"), as_json(rig, "-H", "here", "list")
         expect_equal([row["id"] for row in there], [row["id"] for row in here], "agents")
         expect("Agents: 2 of 4096" in ctl(rig, "-H", "root@here", "status", check=False).stdout, "the card does not come")
