@@ -205,42 +205,60 @@ static void row_begin(BusServer *s, size_t row, const char *name, nsec_t thresho
         m->columns[BUS_COLUMN_THRESHOLD][row] = nsec_to_usec_up(threshold);
 }
 
-/* Fills the columns: every unit a row, then what has none. Returns the number of rows. */
+/* How far the rows are filled, and which of them adds up what has none of its own; SIZE_MAX: none yet. */
+typedef struct Rows {
+        size_t n, overflow;
+} Rows;
+
+/* Puts a unit into a row of its own, or into the overflow's. */
+static void put_unit(BusServer *s, Rows *rows, uint16_t unit, const UnitInfo *info) {
+        bool overflows = unit == observer_units_max(s->observer) || rows->n > BUS_METRICS_UNITS_MAX;
+        bool nameless = unit == UNIT_NONE && !info->name[0];
+        size_t row = rows->n;
+        BusUnit u = {};
+
+        if (!nameless)
+                s->hooks->unit(s->userdata, unit, info->name, &u);
+        if (!u.state)
+                u.state = info->stalled > 0 ? BUS_UNIT_STALLED : BUS_UNIT_OK;
+
+        if (overflows) {
+                if (rows->overflow == SIZE_MAX) {
+                        rows->overflow = rows->n++;
+                        row_begin(s, rows->overflow, UNIT_OVERFLOW_NAME,
+                                  observer_settings(s->observer)->threshold, BUS_UNIT_OK);
+                }
+                row = rows->overflow;
+                if (info->stalled > 0)
+                        s->metrics.states[row] = BUS_UNIT_STALLED;
+        } else {
+                row_begin(s, row, nameless ? NO_UNIT_NAME : info->name, info->rules.threshold, u.state);
+                rows->n++;
+        }
+        row_add(s, row, info, &u);
+}
+
+/* Fills the columns: every unit a row, then what has none. Units in trouble that have no agent are not in the observer's
+ * table and come last: one that was given up must not vanish with its last process. Returns the number of rows. */
 static size_t fill_units(BusServer *s) {
-        uint16_t max = observer_units_max(s->observer); /* the observer's own overflow, the last */
-        size_t rows = 0, overflow = SIZE_MAX;
+        Rows rows = { .overflow = SIZE_MAX };
+        uint32_t cursor = 0;
+        uint16_t known;
         UnitInfo info;
 
-        for (unsigned unit = 0; unit <= max; unit++) {
-                BusUnit u = {};
-                size_t row = rows;
+        for (unsigned unit = 0; unit <= observer_units_max(s->observer); unit++)
+                if (observer_unit(s->observer, (uint16_t) unit, &info) >= 0 &&
+                    (unit != UNIT_NONE || info.agents > 0))
+                        put_unit(s, &rows, (uint16_t) unit, &info);
 
-                if (observer_unit(s->observer, (uint16_t) unit, &info) < 0 ||
-                    (unit == UNIT_NONE && info.agents == 0))
-                        continue;
-
-                if (unit != UNIT_NONE)
-                        s->hooks->unit(s->userdata, (uint16_t) unit, info.name, &u);
-                if (!u.state)
-                        u.state = info.stalled > 0 ? BUS_UNIT_STALLED : BUS_UNIT_OK;
-
-                if (unit == max || rows > BUS_METRICS_UNITS_MAX) {
-                        if (overflow == SIZE_MAX) {
-                                overflow = rows++;
-                                row_begin(s, overflow, UNIT_OVERFLOW_NAME,
-                                          observer_settings(s->observer)->threshold, BUS_UNIT_OK);
-                        }
-                        row = overflow;
-                        if (info.stalled > 0)
-                                s->metrics.states[row] = BUS_UNIT_STALLED;
-                } else {
-                        row_begin(s, row, unit == UNIT_NONE ? NO_UNIT_NAME : info.name, info.rules.threshold,
-                                  u.state);
-                        rows++;
-                }
-                row_add(s, row, &info, &u);
+        for (;;) {
+                info = (UnitInfo){ .name = s->hooks->ailing_unit(s->userdata, &cursor),
+                                   .rules.threshold = observer_settings(s->observer)->threshold };
+                if (!info.name)
+                        return rows.n;
+                if (observer_unit_by_name(s->observer, info.name, &known) < 0)
+                        put_unit(s, &rows, UNIT_NONE, &info);
         }
-        return rows;
 }
 
 static int append_texts(sd_bus_message *reply, const char *key, const char *const *texts, size_t n) {

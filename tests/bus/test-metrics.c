@@ -129,6 +129,12 @@ START_TEST(test_figures) {
         ck_assert_int_eq(observer_forget_agent(f.observer, fixture_agent(&f, 5000), f.now), 0);
         ask(&f, &s);
         ck_assert_str_eq(s.text, "worker@2.service stalled ");
+
+        /* A unit in trouble stays without an agent, and has one row, not two. */
+        f.ailing[0] = "worker@2.service";
+        f.ailing[1] = "gone@7.service";
+        ask(&f, &s);
+        ck_assert_str_eq(s.text, "worker@2.service gone@7.service stalled ok ");
         fixture_done(&f);
 }
 END_TEST
