@@ -196,9 +196,16 @@ bool link_is_idle(const Options *options, sd_bus *bus, const sd_bus_error *error
 }
 
 static void explain_absence(const Options *options, sd_bus *bus) {
-        if (options->user)
+        SocketState state = probe(options, bus);
+
+        if (state == SOCKET_LISTENS)
+                ctl_error("No observer is on the bus yet: it is idle, and the first beat starts it.\n"
+                          "%s",
+                          options->user ? "Send it one: varta-ctl beat"
+                                        : "Or, without a beat: systemctl start varta.service");
+        else if (options->user)
                 ctl_error("No observer is on the user bus. Start one: vartad --user --listen=unix:PATH");
-        else if (probe(options, bus) == SOCKET_FORBIDDEN)
+        else if (state == SOCKET_FORBIDDEN)
                 ctl_error("No observer is on the bus, and you may not look at %s.\n"
                           "Become a member of its group (varta), or ask with sudo.",
                           link_socket(options));

@@ -499,6 +499,10 @@ def _(here):
             expect_equal((done.returncode, done.stderr), (0, ""), f"{verb} as JSON: exit code and standard error")
             complaints = list(schema.check(json.loads(done.stdout), schema.answers[heading]))
             expect(not complaints, f"{verb}:\n" + "\n".join(complaints))
+        # What only an observer knows: nobody says that nothing listens.
+        done = ctl(here, f"--socket={path}", "show", "a.service")
+        expect_equal((done.returncode, done.stdout), (5, ""), f"show: exit code and output ({done.stderr})")
+        expect("idle" in done.stderr and "nothing listens" not in done.stderr, f"show: {done.stderr}")
 
 
 if __name__ == "__main__":

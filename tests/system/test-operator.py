@@ -116,6 +116,8 @@ def _(rig):
 
 @case("show tells the policy with file and line, status the card with policy, processes and events")
 def _(rig):
+    # The observer was stopped: the beats that go on start it again.
+    wait_for(lambda: beats_of(rig, RESTARTED) >= 1, 10, "the observer")
     policy = as_json(rig, "show", "worker@1")[0]["policy"]
     expect_equal(policy["Mode"], {"value": "enforce", "source": "/etc/varta/varta.conf:8"}, "Mode")
     expect_equal(policy["StallThresholdSec"]["value"], "500ms", "StallThresholdSec")
