@@ -270,7 +270,11 @@ static void settle(Loader *l) {
                 forget_boot(r);
         for (RecoveryUnit *u = registry_unit_first(&r->registry); u; u = registry_unit_next(&r->registry, u))
                 judge_schedule(r, u);
-        hand_arm_pauses(r);
+        /* Processes may have exited, and pauses ended, while nobody looked. */
+        if (r->pauses.n > 0) {
+                r->pauses_next = l->now;
+                recovery_arm(r, l->now);
+        }
         r->braked = brake_until(&r->brake, &r->settings.storm_limit, l->now) > 0;
 }
 

@@ -66,9 +66,7 @@ static int read_generation(const Recovery *r, uint32_t pid, uint64_t *ret) {
         return k < 0 ? -ESRCH : 0;
 }
 
-void hand_arm_pauses(Recovery *r) {
-        assert(r);
-
+static void arm_pauses(Recovery *r) {
         r->pauses_next = NSEC_INFINITY;
         for (uint32_t i = 0; i < r->pauses.n; i++)
                 r->pauses_next = MIN(r->pauses_next, r->pauses.entries[i].until);
@@ -80,8 +78,11 @@ static void report_process_gone(Recovery *r, uint32_t pid) {
                       "The pause of pid:%u is over: the process has exited.", pid);
 }
 
-/* Of a process that is no agent nobody tells that it exited: those are found when there is to be one pause more. */
-static void forget_dead(Recovery *r) {
+/* Of a process that is no agent nobody tells that it exited: those are found when there is to be one pause more, when
+ * another ends, and by the next observer. Returns how many. */
+static unsigned forget_dead(Recovery *r) {
+        unsigned n = 0;
+
         for (uint32_t i = r->pauses.n; i > 0; i--) {
                 const Pause *pause = &r->pauses.entries[i - 1];
                 uint32_t pid = pause->pid;
@@ -91,9 +92,10 @@ static void forget_dead(Recovery *r) {
                         continue;
                 if (read_generation(r, pid, &generation) >= 0 && generation == pause->generation)
                         continue;
-                (void) pauses_exited(&r->pauses, pid, pause->generation);
+                n += pauses_exited(&r->pauses, pid, pause->generation);
                 report_process_gone(r, pid);
         }
+        return n;
 }
 
 void hand_process_gone(Recovery *r, const Event *event) {
@@ -108,7 +110,7 @@ void hand_process_gone(Recovery *r, const Event *event) {
                                       : pauses_recycled(&r->pauses, agent->pid, agent->generation);
         if (n == 0)
                 return;
-        hand_arm_pauses(r);
+        arm_pauses(r);
         durable_pauses(r);
         report_process_gone(r, agent->pid);
         recovery_judge_all_again(r);
@@ -132,7 +134,7 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
                 k = read_generation(r, pause.pid, &pause.generation);
                 if (k < 0)
                         return k;
-                forget_dead(r);
+                (void) forget_dead(r);
         }
         (void) snprintf(pause.what, sizeof(pause.what), "%s", what);
         (void) snprintf(pause.reason, sizeof(pause.reason), "%s", reason);
@@ -140,7 +142,7 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
         k = pauses_add(&r->pauses, &pause);
         if (k < 0)
                 return k;
-        hand_arm_pauses(r);
+        arm_pauses(r);
         durable_pauses(r);
         report_notice(r, RECORD_PAUSED, pause.kind == PAUSE_UNIT ? what : "", "paused",
                       "Recovery of %s is paused %s%s by hand%s%s.", describe(what),
@@ -152,10 +154,13 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
 }
 
 void hand_tick(Recovery *r, nsec_t now) {
+        unsigned n;
+
         assert(r);
 
         if (r->pauses_next > now)
                 return;
+        n = forget_dead(r);
         for (uint32_t i = 0; i < r->pauses.n; i++) {
                 const Pause *pause = &r->pauses.entries[i];
 
@@ -163,9 +168,10 @@ void hand_tick(Recovery *r, nsec_t now) {
                         report_notice(r, RECORD_RESUMED, pause->kind == PAUSE_UNIT ? pause->what : "",
                                       "expired", "The pause of %s is over.", describe(pause->what));
         }
-        if (pauses_expire(&r->pauses, now) > 0)
+        n += pauses_expire(&r->pauses, now);
+        if (n > 0)
                 durable_pauses(r);
-        hand_arm_pauses(r);
+        arm_pauses(r);
 }
 
 const Pause *recovery_pause_at(const Recovery *r, uint32_t i) {
@@ -227,7 +233,7 @@ int recovery_resume(Recovery *r, const char *what) {
         if (n == 0)
                 return -ENOENT;
         if (paused > 0) {
-                hand_arm_pauses(r);
+                arm_pauses(r);
                 durable_pauses(r);
                 report_notice(r, RECORD_RESUMED, kind == PAUSE_UNIT ? what : "", "by-hand",
                               "Recovery of %s was resumed by hand.", describe(what));

@@ -190,9 +190,6 @@ void captures_release_all(Recovery *r);
 
 /* hand.c */
 
-/* The pauses are others: their ends are waited for. */
-void hand_arm_pauses(Recovery *r);
-
 /* Ends the pauses whose time has come. */
 void hand_tick(Recovery *r, nsec_t now);
 /* An agent's process has exited, or has the pid of an earlier one: a pause of that process alone is over. */

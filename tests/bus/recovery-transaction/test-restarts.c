@@ -433,6 +433,15 @@ START_TEST(test_pauses) {
         world_expect(&d.s.w, "resumed expired", NULL);
         die_and_return(&d);
         world_expect_nothing(&d.s.w);
+
+        /* The process exits while there is no observer. */
+        die(&d);
+        world_text(&d.s.w, "/proc/1001/stat", NULL);
+        revive(&d);
+        world_expect(&d.s.w, "resumed exited", NULL);
+        ck_assert_ptr_null(recovery_pause_at(d.s.w.recovery, 1));
+        die_and_return(&d);
+        world_expect_nothing(&d.s.w);
         ck_assert_ptr_null(recovery_pause_at(d.s.w.recovery, 2));
         durably_done(&d);
 }
