@@ -44,8 +44,10 @@ static bool unit_is_notable(const UnitRow *u) {
 static void put_since(const Status *s) {
         char date[FORMAT_TIME_MAX], ago[FORMAT_TIME_MAX];
 
+        /* It is known since when it runs, and not since when it is in trouble. */
         if (s->has_clock)
-                card_line("State", "%s since %s; %s", s->observer.state,
+                card_line("State", "%s%s since %s; %s", s->observer.state,
+                          strcmp(s->observer.state, BUS_STATE_RUNNING) == 0 ? "" : ", up",
                           format_timestamp(date, sizeof(date), s->observer.start + s->offset),
                           format_relative(ago, sizeof(ago), s->observer.start, s->now));
         else

@@ -55,6 +55,39 @@ static void help(void) {
                "See varta-exporter(8).\n");
 }
 
+static void freeaddrinfop(struct addrinfo **info) {
+        if (*info)
+                freeaddrinfo(*info);
+}
+
+/* ADDRESS:PORT, both numeric, an IPv6 address in brackets. Returns 0, or -EINVAL after saying what is allowed. */
+static int parse_address(const char *address, struct addrinfo **ret) {
+        static const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                               .ai_socktype = SOCK_STREAM };
+        char host[64] = "";
+        const char *colon = strrchr(address, ':');
+        bool bracketed = address[0] == '[' && colon > address + 1 && colon[-1] == ']';
+        size_t size = colon ? (size_t) (colon - address) - (bracketed ? 2 : 0) : 0;
+
+        if (size > 0 && size < sizeof(host))
+                memcpy(host, address + (bracketed ? 1 : 0), size);
+        if (host[0] && colon[1] && (bracketed || !strchr(host, ':')) &&
+            getaddrinfo(host, colon + 1, &hints, ret) == 0)
+                return 0;
+
+        fprintf(stderr,
+                "varta-exporter: --listen=%s: not an address; allowed: ADDRESS:PORT (numeric, an IPv6 "
+                "address in brackets)\n",
+                address);
+        return -EINVAL;
+}
+
+static int check_address(const char *address) {
+        _cleanup_(freeaddrinfop) struct addrinfo *info = NULL;
+
+        return parse_address(address, &info);
+}
+
 static int parse_options(int argc, char *argv[], Options *ret) {
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -63,7 +96,7 @@ static int parse_options(int argc, char *argv[], Options *ret) {
                 { "listen", required_argument, NULL, ARG_LISTEN },
                 {},
         };
-        int c;
+        int c, r;
 
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
                 switch (c) {
@@ -82,6 +115,9 @@ static int parse_options(int argc, char *argv[], Options *ret) {
                                         SERVER_SOCKETS_MAX);
                                 return -EINVAL;
                         }
+                        r = check_address(optarg);
+                        if (r < 0)
+                                return r;
                         ret->listen[ret->n_listen++] = optarg;
                         break;
                 default: /* getopt has said what is wrong */
@@ -97,35 +133,15 @@ static int parse_options(int argc, char *argv[], Options *ret) {
 
 /* ---- Sockets ---------------------------------------------------------------------------------------------- */
 
-static void freeaddrinfop(struct addrinfo **info) {
-        if (*info)
-                freeaddrinfo(*info);
-}
-
-/* Binds ADDRESS:PORT, both numeric, an IPv6 address in brackets. Returns the descriptor, or negative errno after saying why. */
+/* Binds what parse_address() takes. Returns the descriptor, or negative errno after saying why. */
 static int bind_address(const char *address) {
-        static const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                                               .ai_socktype = SOCK_STREAM };
         _cleanup_(freeaddrinfop) struct addrinfo *info = NULL;
         _cleanup_close_ int fd = -1;
-        char host[64] = "";
-        const char *colon = strrchr(address, ':');
-        bool bracketed = address[0] == '[' && colon > address + 1 && colon[-1] == ']';
-        size_t size = colon ? (size_t) (colon - address) - (bracketed ? 2 : 0) : 0;
-        int one = 1;
+        int one = 1, r;
 
-        if (size > 0 && size < sizeof(host))
-                memcpy(host, address + (bracketed ? 1 : 0), size);
-        if (!host[0] || !colon[1] || (!bracketed && strchr(host, ':')) ||
-            getaddrinfo(host, colon + 1, &hints, &info) != 0) {
-                fprintf(stderr,
-                        "varta-exporter: --listen=%s: not an address; allowed: ADDRESS:PORT (numeric, an "
-                        "IPv6 "
-                        "address in brackets)\n",
-                        address);
-                return -EINVAL;
-        }
-
+        r = parse_address(address, &info);
+        if (r < 0)
+                return r;
         fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
             bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)

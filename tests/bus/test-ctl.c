@@ -281,7 +281,7 @@ static void check_by_hand(CtlStage *s) {
                     "" },
                   0,
                   "pause w@*.service 7200000000000 disk swap" },
-                { { "no unit", { "pause", "x" }, 1, "", "is neither a unit" }, -EINVAL, "pause x 0 " },
+                { { "no unit", { "pause", "x" }, 1, "", "is neither a unit" }, -EINVAL, "pause x.service 0 " },
                 { { "no process", { "pause", "pid:7" }, 1, "", "There is no process pid:7" },
                   -ESRCH,
                   "pause pid:7 0 " },
