@@ -42,6 +42,7 @@ typedef enum BusSlot {
         BUS_SLOT_LOG,
         BUS_SLOT_LOG_CALLS,
         BUS_SLOT_FILTER,
+        BUS_SLOT_FORGED,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,
