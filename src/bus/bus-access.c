@@ -280,8 +280,33 @@ static int check_peer(BusServer *s, sd_bus_message *m, AccessHandler handler, sd
         return may_change(s, uid) ? handler(s, m, error) : refuse(s, error);
 }
 
+/* A place for this call, of which nobody has more than a few. Returns 0, or an error in words. */
+static int take_place(BusServer *s, sd_bus_message *m, AccessRequest **ret, sd_bus_error *error) {
+        const char *caller = sd_bus_message_get_sender(m);
+        AccessRequest *free_place = NULL;
+        size_t own = 0;
+
+        if (!caller)
+                return -EBADMSG;
+        for (size_t i = 0; i < BUS_ACCESS_MAX; i++)
+                if (!s->access[i].message)
+                        free_place = free_place ?: &s->access[i];
+                else
+                        own += strcmp(sd_bus_message_get_sender(s->access[i].message), caller) == 0;
+        if (own >= BUS_CALLS_PER_CALLER_MAX)
+                return sd_bus_error_set(
+                                error, BUS_ERROR_BUSY,
+                                "Your calls before this one wait for permission; try again when they are "
+                                "answered.");
+        if (!free_place)
+                return sd_bus_error_set(error, BUS_ERROR_BUSY,
+                                        "Too many callers wait for permission; try again in a moment.");
+        *ret = free_place;
+        return 0;
+}
+
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error) {
-        AccessRequest *a = NULL;
+        AccessRequest *a;
         int r;
 
         assert(s);
@@ -292,12 +317,9 @@ int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_
         if (sd_bus_is_bus_client(s->bus) <= 0)
                 return check_peer(s, m, handler, error);
 
-        for (size_t i = 0; i < BUS_ACCESS_MAX && !a; i++)
-                if (!s->access[i].message)
-                        a = &s->access[i];
-        if (!a)
-                return sd_bus_error_set(error, BUS_ERROR_BUSY,
-                                        "Too many callers wait for permission; try again in a moment.");
+        r = take_place(s, m, &a, error);
+        if (r < 0)
+                return r;
 
         a->server = s;
         a->handler = handler;

@@ -10,12 +10,16 @@
  * Changing calls whose caller is being looked up, or asked for by polkit, at the same time. Root asks one thing at a
  * time; the rest of the world must not make us keep much of it.
  */
-#define BUS_ACCESS_MAX 16U
+#define BUS_ACCESS_MAX 64U
 
 /* Of these, how many may wait for polkit, which may wait for somebody to type a password: the other places are always
  * soon free again, so that root finds one. And how many of one user. */
 #define BUS_CHECKS_MAX          8U
 #define BUS_CHECKS_PER_USER_MAX 2U
+
+/* And how many are of one connection: more than anybody sends before he reads the answers. So a client that calls as fast as
+ * it can keeps nobody from a place, not even for the moment that a look-up takes. */
+#define BUS_CALLS_PER_CALLER_MAX 8U
 
 /* Outgoing messages beyond which signals are not added: the bus has not read for that long. */
 #define BUS_QUEUE_MAX 1024U
@@ -42,6 +46,7 @@ typedef enum BusSlot {
         BUS_SLOT_LOG,
         BUS_SLOT_LOG_CALLS,
         BUS_SLOT_FILTER,
+        BUS_SLOT_FORGED,
         BUS_SLOT_DISCONNECTED,
         BUS_SLOT_NAME,
         _BUS_SLOT_MAX,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "bus/bus-internal.h"
+#include "util/bus-forged.h"
 #include "util/parse.h"
 
 /* Answers to RequestName, as the D-Bus specification numbers them. */
@@ -107,6 +108,10 @@ static int attach(BusServer *s) {
                 return r;
 
         r = bus_queue_attach(s);
+        if (r < 0)
+                return r;
+
+        r = bus_refuse_forged(s->bus, &s->slots[BUS_SLOT_FORGED]);
         if (r < 0)
                 return r;
 

@@ -277,13 +277,32 @@ void output_json_rows(JsonMode mode, size_t n, json_object *(*row)(void *userdat
         (void) fputs("]\n", stdout);
 }
 
+/* Line by line: what is said may come from the bus, and moves nobody's cursor. */
+static void put_error(char *text) {
+        char *rest = text, *line;
+
+        while ((line = strsep(&rest, "\n"))) {
+                size_t size = 4 * strlen(line) +
+                              8; /* each byte may become four; text_printable() wants eight at least */
+                char *shown = malloc(size);
+
+                if (shown)
+                        (void) fprintf(stderr, "%s\n", text_printable(shown, size, line));
+                free(shown);
+        }
+}
+
 void ctl_error(const char *format, ...) {
-        int saved = errno;
+        _cleanup_free_ char *text = NULL;
+        int saved = errno, n;
         va_list ap;
 
         va_start(ap, format);
         errno = saved; /* for %m */
-        (void) vfprintf(stderr, format, ap);
+        n = vasprintf(&text, format, ap);
         va_end(ap);
-        (void) fputc('\n', stderr);
+        if (n < 0)
+                text = NULL;
+        else
+                put_error(text);
 }

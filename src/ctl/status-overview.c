@@ -216,23 +216,23 @@ static void put_unit_line(const Status *s, const UnitRow *u) {
         if (u->degraded > 0)
                 (void) printf(", %u degraded", u->degraded);
         if (strcmp(u->state, BUS_UNIT_OK) != 0 && strcmp(u->state, BUS_UNIT_STALLED) != 0)
-                (void) printf(", %s", u->state);
+                (void) printf(", %s", output_text(name, sizeof(name), u->state));
         if (u->mode[0])
-                (void) printf(", mode %s", u->mode);
+                (void) printf(", mode %s", output_text(name, sizeof(name), u->mode));
         if (u->last_outcome[0])
-                (void) printf(", last outcome %s", u->last_outcome);
+                (void) printf(", last outcome %s", output_text(name, sizeof(name), u->last_outcome));
         if (s->has_clock && u->backoff_until > s->now)
                 (void) printf(", next try %s", format_relative(buf, sizeof(buf), u->backoff_until, s->now));
         (void) fputc('\n', stdout);
 }
 
 static void put_agent_line(const Status *s, const AgentRow *a) {
-        char buf[FORMAT_TIME_MAX];
+        char buf[FORMAT_TIME_MAX], status[64];
         Health h = agent_health(a);
 
         (void) printf("%s%s%s pid %u (no unit): %s, last beat %s\n", output_colour(health_info[h].colour),
                       output_dot(true), output_colour(COLOUR_NONE), a->pid,
-                      a->stalled ? "stalled" : a->status,
+                      a->stalled ? "stalled" : output_text(status, sizeof(status), a->status),
                       status_relative(s, a->last_beat, buf, sizeof(buf)));
 }
 

@@ -19,6 +19,7 @@
 #include "ctl/format.h"
 #include "ctl/link.h"
 #include "ctl/output.h"
+#include "util/bus-forged.h"
 
 #define FIELDS_MAX 9
 
@@ -348,6 +349,9 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 static int subscribe(Monitor *m, sd_bus *bus) {
         int r;
 
+        r = bus_refuse_forged(bus, NULL);
+        if (r < 0)
+                return r;
         r = sd_bus_match_signal(bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE, NULL, on_signal, m);
         if (r < 0)
                 return r;

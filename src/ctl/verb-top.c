@@ -59,17 +59,17 @@ typedef struct Top {
 /* ---- The picture --------------------------------------------------------------------------------------------- */
 
 static void put_state(const Top *t, FILE *f) {
-        char span[FORMAT_TIME_MAX], now[FORMAT_TIME_MAX];
+        char span[FORMAT_TIME_MAX], now[FORMAT_TIME_MAX], text[sizeof(t->trouble)];
         const ObserverView *o = &t->fleet.observer;
 
-        (void) fprintf(f, "varta %s, ", t->fleet.idle ? "idle" : o->state);
+        (void) fprintf(f, "varta %s, ", t->fleet.idle ? "idle" : output_text(text, sizeof(text), o->state));
         if (!t->fleet.idle && t->has_clock)
                 (void) fprintf(f, "up %s, ",
                                format_rough_span(span, sizeof(span), nsec_sub(t->clock, o->start)));
         (void) fprintf(f, "%.8s\n", format_time_of_day(now, sizeof(now), now_usec(CLOCK_REALTIME)));
         if (t->trouble[0])
-                (void) fprintf(f, "%s%s%s\n", output_colour(COLOUR_RED), t->trouble,
-                               output_colour(COLOUR_NONE));
+                (void) fprintf(f, "%s%s%s\n", output_colour(COLOUR_RED),
+                               output_text(text, sizeof(text), t->trouble), output_colour(COLOUR_NONE));
 }
 
 static void put_numbers(const Top *t, FILE *f) {

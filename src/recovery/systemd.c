@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "recovery/systemd-private.h"
+#include "util/bus-forged.h"
 
 /* A unit's name becomes at most three times as long in a path, and a match has some 200 characters beside it. */
 #define MATCH_MAX (3 * UNIT_NAME_SIZE + 256)
@@ -135,6 +136,9 @@ int systemd_attach(Systemd *s, sd_bus *bus, const SystemdHandlers *handlers, voi
         assert(!s->bus);
 
         *s = (Systemd){ .bus = sd_bus_ref(bus), .handlers = handlers, .userdata = userdata };
+        r = bus_refuse_forged(bus, &s->forged);
+        if (r < 0)
+                goto fail;
         r = sd_bus_add_match_async(bus, &s->disconnected_match,
                                    "type='signal',sender='org.freedesktop.DBus.Local',"
                                    "path='/org/freedesktop/DBus/Local',"
@@ -166,6 +170,7 @@ void systemd_detach(Systemd *s) {
         s->subscribe = sd_bus_slot_unref(s->subscribe);
         s->owner_match = sd_bus_slot_unref(s->owner_match);
         s->disconnected_match = sd_bus_slot_unref(s->disconnected_match);
+        s->forged = sd_bus_slot_unref(s->forged);
         s->bus = sd_bus_unref(s->bus);
 }
 

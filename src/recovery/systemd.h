@@ -40,7 +40,7 @@ typedef struct SystemdHandlers {
 /* The connection, once for all units. Zeroed: none. */
 struct Systemd {
         sd_bus *bus;
-        sd_bus_slot *subscribe, *owner_match, *disconnected_match;
+        sd_bus_slot *forged, *subscribe, *owner_match, *disconnected_match;
         const SystemdHandlers *handlers;
         void *userdata;
 };

@@ -2,6 +2,7 @@
 
 /* varta-ctl: what is chosen and in which order it comes; history and policies. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,8 +103,31 @@ START_TEST(test_pauses) {
 }
 END_TEST
 
+/* Whoever breaks into the observer has not broken into its operator's terminal. */
+START_TEST(test_escapes) {
+        static const CtlCase cases[] = {
+                { "what an error says",
+                  { "reload" },
+                  1,
+                  "",
+                  "first\\x1b]0;mine\\x07\nsecond \\xc2\\x9b31m, and no more.\n" },
+                { "what the observer is said to do", { "status" }, 0, "State: \\x1b[2Jrunning", "" },
+        };
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.f.state = "\033[2Jrunning";
+        s.f.reload_error = -EINVAL;
+        s.f.reload_reason = "first\033]0;mine\007\nsecond \302\23331m, and no more.";
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
+                { "nothing that the observer says moves the cursor", test_escapes },
                 { "what is listed, and in which order; history and policies", test_choice },
                 { "what is paused is on the card", test_pauses },
         };

@@ -358,6 +358,26 @@ static void read_until(CtlStage *s, int fd, char *buf, size_t size, const char *
         }
 }
 
+/* Somebody else says to everybody, one by one, what only the observer says. */
+static void forge(CtlStage *s) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = private_bus_connect(&s->bus, &s->f);
+        char **names = NULL;
+
+        ck_assert_int_ge(sd_bus_list_names(bus, &names, NULL), 0);
+        for (size_t i = 0; names[i]; i++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+                ck_assert_int_ge(sd_bus_message_new_signal(bus, &m, BUS_PATH, BUS_INTERFACE, "GaveUp"), 0);
+                ck_assert_int_ge(sd_bus_message_append(m, "stt", "forged.service", UINT64_C(9), UINT64_C(9)),
+                                 0);
+                if (names[i][0] == ':')
+                        ck_assert_int_ge(sd_bus_send_to(bus, m, names[i], NULL), 0);
+                free(names[i]);
+        }
+        free((void *) names);
+        ck_assert_int_ge(sd_bus_flush(bus), 0);
+}
+
 static void monitor(const char *mode, const char *const *wanted, size_t n_wanted) {
         const char *args[] = { VARTA_CTL, "monitor", mode, NULL };
         char out[8192] = "", err[1024] = "";
@@ -370,6 +390,7 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         pid = start_program(args, (const char *[]){ s.address, "TZ=UTC", NULL }, &out_fd, &err_fd);
         read_until(&s, err_fd, err, sizeof(err), "press Ctrl-C");
 
+        forge(&s);
         fixture_beat(&s.f, 1002, VLP_STATUS_OK);
         fixture_beat(&s.f, 1002, VLP_STATUS_CRITICAL);
         fixture_pass(&s.f, 6 * NSEC_PER_SEC);
@@ -378,6 +399,8 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         bus_signal_gave_up(s.f.server, "worker@2.service", 5, 10 * NSEC_PER_MINUTE);
         for (size_t i = 0; i < n_wanted; i++)
                 read_until(&s, out_fd, out, sizeof(out), wanted[i]);
+
+        ck_assert_ptr_null(strstr(out, "forged"));
 
         /* It outlives the observer. */
         bus_server_detach(s.f.server);

@@ -37,6 +37,36 @@ START_TEST(test_name_and_calls) {
 }
 END_TEST
 
+/* However fast somebody asks, others are asked who they are, and answered. */
+START_TEST(test_who_asks_all_the_time) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *flood = NULL, *client = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        PrivateBus b;
+        Fixture f;
+
+        if (!private_bus_init(&b))
+                return;
+        fixture_init(&f, 16);
+        private_bus_serve(&b, &f);
+        flood = private_bus_connect(&b, &f);
+        client = private_bus_connect(&b, &f);
+        sd_bus_message_unref(fixture_call(&f, client, BUS_PATH, BUS_INTERFACE, "ListUnits", NULL));
+        for (unsigned i = 0; i < 1000; i++)
+                ck_assert_int_ge(sd_bus_call_method_async(flood, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE,
+                                                          "Reload", NULL, NULL, NULL),
+                                 0);
+        ck_assert_int_ge(sd_bus_flush(flood), 0);
+
+        m = fixture_call(&f, client, BUS_PATH, BUS_INTERFACE, "Reload", NULL);
+        ck_assert_msg(!sd_bus_message_is_method_error(m, NULL), "%s", sd_bus_message_get_error(m)->message);
+        fixture_settle(&f);
+        ck_assert_uint_ge(f.reloads, 1);
+        ck_assert_uint_lt(f.reloads, 1000);
+        fixture_done(&f);
+        private_bus_done(&b);
+}
+END_TEST
+
 START_TEST(test_second_observer) {
         PrivateBus b;
         Fixture first, second;
@@ -197,6 +227,7 @@ END_TEST
 int main(void) {
         const NamedTest tests[] = {
                 { "calls and signals over a bus", test_name_and_calls },
+                { "whoever asks all the time keeps nobody else from it", test_who_asks_all_the_time },
                 { "a second observer is told that the name is taken", test_second_observer },
                 { "other users may read and not change", test_other_users },
                 { "the bus starts the observer for who does not forbid it", test_activation },
