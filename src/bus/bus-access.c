@@ -306,7 +306,7 @@ static int take_place(BusServer *s, sd_bus_message *m, AccessRequest **ret, sd_b
 }
 
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error) {
-        AccessRequest *a;
+        AccessRequest *a = NULL;
         int r;
 
         assert(s);

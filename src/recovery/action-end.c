@@ -83,18 +83,6 @@ static RecoveryStall *action_stall(Recovery *r, const RecoveryUnit *u, const Act
         return u->own_stall == REGISTRY_NONE ? NULL : &r->registry.stalls[u->own_stall];
 }
 
-/* What stalled before the restart, and nobody knew of which invocation it was, was of the one before. */
-static void settle_invocations(Recovery *r, const RecoveryUnit *u, const Action *a) {
-        const StallList *const lists[] = { &u->due, &u->resting };
-
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                for (RecoveryStall *s = registry_first(&r->registry, lists[i]); s;
-                     s = registry_next(&r->registry, s))
-                        if (stall_is_of_invocation(s) && !invocation_is_set(s->agent.invocation) &&
-                            s->since <= a->seen)
-                                memcpy(s->agent.invocation, a->before, INVOCATION_ID_SIZE);
-}
-
 void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *text) {
         RecoveryUnit *u;
         UnitPolicy policy;
@@ -112,7 +100,7 @@ void action_finish(Recovery *r, Action *a, RecoveryOutcome outcome, const char *
         again = again_after(r, outcome, wait, &at);
         u->last_outcome = outcome;
         if (a->restarted)
-                settle_invocations(r, u, a);
+                proof_settle_stalls(r, u, a);
 
         s = action_stall(r, u, a);
         if (s) {

@@ -328,6 +328,8 @@ class Rig:
 
     def _relax_for_sanitizers(self):
         # A sanitizer's runtime maps memory its own way, starts a tracer at exit to look for leaks, and writes to stderr.
+        # systemd sends SIGCONT after SIGTERM, which takes back the stop that the tracer waits for, if it comes in between:
+        # the process would hang on its way out. So it is asked to go by a command that waits until it has gone.
         self.write("/etc/systemd/system/varta.service.d/sanitizer.conf", f"""
 [Service]
 MemoryDenyWriteExecute=no
@@ -335,6 +337,7 @@ SystemCallFilter=
 NoExecPaths=
 ExecPaths=
 TimeoutStopSec=60s
+ExecStop=/bin/sh -c 'kill "$$1"; while kill -0 "$$1" 2>/dev/null; do sleep 0.05; done' sh $MAINPID
 Environment=ASAN_OPTIONS=exitcode={SANITIZER_STATUS}
 Environment=UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode={SANITIZER_STATUS}
 """)
