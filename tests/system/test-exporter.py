@@ -256,9 +256,9 @@ def _(rig):
 
 @case("by hand: options that make no sense exit 2, no socket and a taken one exit 1, each with a reason")
 def _(rig):
-    for arguments, status, reason in ((["--bogus"], 2, "bogus"), (["x"], 2, "no argument"), (["--listen=x"], 1, "not an address"),
-                                      ([], 1, "no socket"), (["--listen=::1:80"], 1, "not an address"),
-                                      (["--listen=127.0.0.1:"], 1, "not an address"), (["--listen=192.0.2.1:9674"], 1, "Cannot listen"),
+    for arguments, status, reason in ((["--bogus"], 2, "bogus"), (["x"], 2, "no argument"), (["--listen=x"], 2, "not an address"),
+                                      ([], 1, "no socket"), (["--listen=::1:80"], 2, "not an address"),
+                                      (["--listen=127.0.0.1:"], 2, "not an address"), (["--listen=192.0.2.1:9674"], 1, "Cannot listen"),
                                       (["--help"], 0, ""), (["--version"], 0, "")):
         done = rig.run(["varta-exporter", *arguments], check=False)
         expect_equal(done.returncode, status, f"the exit status of {arguments}")
