@@ -66,13 +66,6 @@ void policy_view_done(PolicyView *v) {
         *v = (PolicyView){};
 }
 
-const char *policy_view_get(const PolicyView *v, const char *key) {
-        for (size_t i = 0; i < v->n_rows; i++)
-                if (strcmp(v->rows[i].key, key) == 0)
-                        return v->rows[i].value;
-        return NULL;
-}
-
 json_object *policy_view_to_json(const PolicyView *v) {
         json_object *all = json_object_new_object();
 

@@ -22,8 +22,5 @@ typedef struct PolicyView {
 int policy_view_fetch(sd_bus *bus, const char *unit, PolicyView *ret, sd_bus_error *error);
 void policy_view_done(PolicyView *v);
 
-/* The value of a key; NULL when there is none. */
-const char *policy_view_get(const PolicyView *v, const char *key);
-
 /* An object: by key, its value and source. The caller owns the reference. */
 json_object *policy_view_to_json(const PolicyView *v);
