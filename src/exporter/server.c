@@ -46,6 +46,9 @@
 /* From connecting to the last byte: as long as Prometheus waits by default. */
 #define ANSWER_USEC (10 * USEC_PER_SEC)
 
+/* The loop's default, a quarter of a second, would be a dozen turns at a time. */
+#define TURN_ACCURACY_USEC (USEC_PER_SEC / PACE_RATE)
+
 /* What a reader has for sure when all places are taken. Prometheus takes milliseconds. */
 #define READ_USEC (2 * USEC_PER_SEC)
 
@@ -482,7 +485,7 @@ int server_new(sd_event *event, bool user, const char *token, Server **ret) {
         r = sd_event_source_set_enabled(s->deadlines, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = sd_event_add_time(event, &s->turns, CLOCK_MONOTONIC, 0, 0, on_turn, s);
+        r = sd_event_add_time(event, &s->turns, CLOCK_MONOTONIC, 0, TURN_ACCURACY_USEC, on_turn, s);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(s->turns, SD_EVENT_OFF);
