@@ -88,6 +88,7 @@ struct Server {
         size_t n_listeners;
         Client *first, *last;
         size_t n_clients;
+        bool left; /* one of them is gone */
         char *token;
         ExporterCounters counters;
 };
@@ -199,6 +200,7 @@ static void client_remove(Client *c) {
         else
                 s->last = c->previous;
         s->n_clients--;
+        s->left = true;
         free(c);
         arm_deadlines(s);
 }
@@ -226,7 +228,12 @@ static Client *client_of(struct MHD_Connection *connection) {
 static void listener_turn(Listener *l) {
         MHD_UNSIGNED_LONG_LONG wait;
 
-        (void) MHD_run(l->daemon);
+        /* At its limit the library does not look at the listening socket. When a place becomes free it begins to look again with
+         * its next turn, which nothing would bring about while all others are silent. */
+        do {
+                l->server->left = false;
+                (void) MHD_run(l->daemon);
+        } while (l->server->left);
         if (MHD_get_timeout(l->daemon, &wait) != MHD_YES) {
                 (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
                 return;
