@@ -125,10 +125,41 @@ START_TEST(test_escapes) {
 }
 END_TEST
 
+/* More units than are asked for one by one, and more processes than a card has lines for. */
+START_TEST(test_chosen_of_many) {
+        static const CtlCase cases[] = {
+                { "one unit of many", { "status", "worker@7" }, 0, "       Agents: 12, 0 stalled\n", "" },
+                { "its first lines", { "status", "worker@7" }, 0, "    Processes: 1007, alive", "" },
+                { "and its last", { "status", "worker@7" }, 0, "             : 1097, alive", "" },
+                { "and how many more",
+                  { "status", "worker@7" },
+                  0,
+                  "             : and 2 more; see: varta-ctl list worker@7.service\n",
+                  "" },
+                { "all units", { "status", "worker@*" }, 0, "             : 1090, alive", "" },
+        };
+        static Outcome o;
+        size_t n = 0;
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        for (uint32_t pid = 1000; pid < 1120; pid++)
+                fixture_beat(&s.f, pid, VLP_STATUS_OK);
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_run(&s, (const char *[]){ "status", "-j", "worker@*", "1007", NULL }, &o);
+        for (const char *p = o.out; (p = strstr(p, "\"last_nonce\":")); p++)
+                n++;
+        ck_assert_uint_eq(n, 120);
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "nothing that the observer says moves the cursor", test_escapes },
                 { "what is listed, and in which order; history and policies", test_choice },
+                { "cards of some units among many", test_chosen_of_many },
                 { "what is paused is on the card", test_pauses },
         };
 

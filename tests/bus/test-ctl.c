@@ -93,6 +93,13 @@ static const CtlCase degraded_cases[] = {
         { "another unit is well", { "status", "worker@2.service" }, 0, NULL, "" },
         { "this one is not", { "status", "worker@3.service" }, 4, NULL, "" },
         { "nor is the process", { "status", "1013" }, 4, "degraded, payload 42\n", "" },
+        { "those that are not well come first",
+          { "status", "worker@3" },
+          4,
+          "Processes: 1013, alive, status degraded, last beat ",
+          "" },
+        { "a pid that no agent has", { "status", "0" }, 1, "", "0 is not observed" },
+        { "nor can it be forgotten", { "forget", "pid:0" }, 1, "", "Pid 0 is no agent" },
 };
 
 START_TEST(test_not_healthy) {
