@@ -5,6 +5,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* What makes a noun many: "s", or nothing for one. */
+static inline const char *plural(uint64_t n) {
+        return n == 1 ? "" : "s";
+}
 
 /* Well-formed UTF-8 without NUL: no overlong forms, surrogates or values beyond U+10FFFF. */
 bool text_is_utf8(const char *s, size_t n);

@@ -168,13 +168,21 @@ START_TEST(test_refusals_and_losses) {
                   "         Lost: 5 datagrams dropped by the kernel, 3 journal records\n",
                   "" },
         };
+        static const CtlCase single = { "one is no several",
+                                        { "status" },
+                                        0,
+                                        "Lost: 1 datagram dropped by the kernel, 1 journal record\n",
+                                        "" };
         CtlStage s;
 
         if (!ctl_stage_init(&s, true))
                 return;
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
-        observer_listener_dropped(s.f.observer, 0, 5, s.f.now);
+        observer_listener_dropped(s.f.observer, 0, 1, s.f.now);
+        s.f.journal_dropped = 1;
+        ctl_stage_cases(&s, &single, 1);
+        observer_listener_dropped(s.f.observer, 0, 4, s.f.now);
         s.f.journal_dropped = 3;
         ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
         ctl_stage_done(&s);

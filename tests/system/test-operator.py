@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -126,6 +127,8 @@ def _(rig):
     card = ctl(rig, "status", "worker@1").stdout
     for words in ("Policy: Mode=enforce", f"Processes: {rig.main_pid(RESTARTED)}, alive", " stall ", " finished "):
         expect(words in card, f"\"{words}\" is not on the card:\n{card}")
+    silences = re.findall(r"stalled: no beat for ([\w ]+)", card)
+    expect(silences and not any(re.search(r"\d[un]s", silence) for silence in silences), f"silences, to the nanosecond: {silences}")
     unit = as_json(rig, "status", RESTARTED)["units"][0]
     expect_equal([row["kind"] for row in decided(unit["events"])][:3], ["stall", "started", "finished"], "events of the unit")
     pid = next(row["pid"] for row in unit["events"])

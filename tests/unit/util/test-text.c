@@ -142,12 +142,21 @@ START_TEST(test_printable_never_overflows) {
 }
 END_TEST
 
+START_TEST(test_plural) {
+        ck_assert_str_eq(plural(0), "s");
+        ck_assert_str_eq(plural(1), "");
+        ck_assert_str_eq(plural(2), "s");
+        ck_assert_str_eq(plural(UINT64_MAX), "s");
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("text");
         TCase *tcase = tcase_create("all");
         SRunner *runner;
         int failed;
 
+        tcase_add_test(tcase, test_plural);
         tcase_add_test(tcase, test_utf8);
         tcase_add_test(tcase, test_distance);
         tcase_add_test(tcase, test_similar);
