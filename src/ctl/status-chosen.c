@@ -27,7 +27,7 @@
 static void put_unit_card(const Status *s, const UnitRow *u) {
         char buf[FORMAT_TIME_MAX];
 
-        card_title(health_info[unit_health(u)].colour, true, u->name, NULL);
+        card_title(unit_colour(u), unit_glyph(u), u->name, NULL);
         card_line("State", "%s", u->state);
         if (u->mode[0])
                 card_line("Mode", "%s", u->mode);
@@ -56,7 +56,7 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
         char title[FORMAT_TIME_MAX], buf[LOGIN_NAME_MAX + FORMAT_TIME_MAX];
 
         (void) snprintf(title, sizeof(title), "pid %u", a->pid);
-        card_title(health_info[agent_health(a)].colour, true, title, a->unit[0] ? a->unit : "no unit");
+        card_title(health_info[agent_health(a)].colour, GLYPH_DOT, title, a->unit[0] ? a->unit : "no unit");
         card_line("Agent", "%" PRIu64 ", %s", a->id, a->stalled ? "stalled" : "alive");
         card_line("Status", "%s, payload %u", a->status, a->payload);
         card_line("Last beat", "%s, nonce %" PRIu64, status_relative(s, a->last_beat, buf, sizeof(buf)),

@@ -182,7 +182,7 @@ static void put_observer(const Status *s, const PastView *past, Health health) {
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
-        card_title(health_info[health].colour, true, "varta", description);
+        card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
         put_since(s);
         card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
                   s->observer.stalled);
@@ -203,9 +203,8 @@ static void put_observer(const Status *s, const PastView *past, Health health) {
 
 static void put_unit_line(const Status *s, const UnitRow *u) {
         char name[UNIT_NAME_MAX * 4], buf[FORMAT_TIME_MAX];
-        Health h = unit_health(u);
 
-        (void) printf("%s%s%s %s: ", output_colour(health_info[h].colour), output_dot(true),
+        (void) printf("%s%s%s %s: ", output_colour(unit_colour(u)), output_glyph(unit_glyph(u)),
                       output_colour(COLOUR_NONE), output_text(name, sizeof(name), u->name));
         if (u->stalled > 0)
                 (void) printf("%u of %u stalled", u->stalled, u->agents);
@@ -233,7 +232,7 @@ static void put_agent_line(const Status *s, const AgentRow *a) {
         Health h = agent_health(a);
 
         (void) printf("%s%s%s pid %u (no unit): %s, last beat %s\n", output_colour(health_info[h].colour),
-                      output_dot(true), output_colour(COLOUR_NONE), a->pid,
+                      output_glyph(GLYPH_DOT), output_colour(COLOUR_NONE), a->pid,
                       a->stalled ? "stalled" : output_text(status, sizeof(status), a->status),
                       status_relative(s, a->last_beat, buf, sizeof(buf)));
 }

@@ -37,6 +37,11 @@ extern const HealthInfo health_info[_HEALTH_MAX];
 Health agent_health(const AgentRow *a);
 Health unit_health(const UnitRow *u);
 
+/* What a unit's line and card begin with: the glyph says what recovery does about it, the colour how bad it is. What is
+ * well, but being recovered or left alone, is yellow. */
+Glyph unit_glyph(const UnitRow *u);
+Colour unit_colour(const UnitRow *u);
+
 /* How the words of ListUnits() and of agents look. */
 Colour unit_state_colour(const char *state);
 Colour agent_status_colour(const char *status);

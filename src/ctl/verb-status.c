@@ -43,6 +43,29 @@ Colour unit_state_colour(const char *state) {
         return strcmp(state, BUS_UNIT_OK) == 0 ? COLOUR_GREEN : COLOUR_YELLOW;
 }
 
+Glyph unit_glyph(const UnitRow *u) {
+        static const struct {
+                const char *state;
+                Glyph glyph;
+        } glyphs[] = {
+                { BUS_UNIT_RECOVERING, GLYPH_ARROW },
+                { BUS_UNIT_BACKOFF, GLYPH_ARROW },
+                { BUS_UNIT_PAUSED, GLYPH_CIRCLE },
+                { BUS_UNIT_GAVE_UP, GLYPH_CROSS },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(glyphs); i++)
+                if (strcmp(u->state, glyphs[i].state) == 0)
+                        return glyphs[i].glyph;
+        return GLYPH_DOT;
+}
+
+Colour unit_colour(const UnitRow *u) {
+        Health h = unit_health(u);
+
+        return h == HEALTH_OK ? unit_state_colour(u->state) : health_info[h].colour;
+}
+
 Colour agent_status_colour(const char *status) {
         if (strcmp(status, "degraded") == 0)
                 return COLOUR_YELLOW;
@@ -63,7 +86,7 @@ static void show_idle(const Options *options) {
         json_object *o;
 
         if (options->json == JSON_OFF) {
-                card_title(COLOUR_NONE, false, "varta", "heartbeat observer");
+                card_title(COLOUR_NONE, GLYPH_CIRCLE, "varta", "heartbeat observer");
                 card_line("State", "idle, waiting for the first beat");
                 if (options->transport == TRANSPORT_LOCAL)
                         card_line("Listening", "%s", link_socket(options));

@@ -124,7 +124,7 @@ START_TEST(test_not_healthy) {
                 { "what recovery does",
                   { "status" },
                   0,
-                  "● worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
+                  "↻ worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
                   "" },
         };
         CtlStage s;
