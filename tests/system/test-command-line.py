@@ -56,7 +56,7 @@ USAGE = [
     (["frobnicate"], 'Unknown verb "frobnicate"'),
     (["histroy"], 'Did you mean "history"?'),
     (["tpo"], 'Did you mean "top"?'),
-    (["--lenes=3", "history"], "Did you mean --lines?"),
+    (["--lenes=3", "history"], "did you mean --lines?"),
     (["list", "--sort=speed"], "allowed are id, pid, unit"),
     (["units", "--sort=pid"], "allowed are unit, mode, state"),
     (["top", "--sort=pid"], "allowed are unit, state, agents"),
