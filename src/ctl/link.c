@@ -204,7 +204,9 @@ static void explain_absence(const Options *options, sd_bus *bus) {
                           options->user ? "Send it one: varta-ctl beat"
                                         : "Or, without a beat: systemctl start varta.service");
         else if (options->user)
-                ctl_error("No observer is on the user bus. Start one: vartad --user --listen=unix:PATH");
+                ctl_error("No observer is on the user bus%s%s. Start one%s: vartad --user "
+                          "--listen=unix:PATH",
+                          options->host ? " of " : "", options->host ?: "", options->host ? " there" : "");
         else if (state == SOCKET_FORBIDDEN)
                 ctl_error("No observer is on the bus, and you may not look at %s.\n"
                           "Become a member of its group (varta), or ask with sudo.",

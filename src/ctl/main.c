@@ -299,9 +299,16 @@ static bool parse_options(int argc, char **argv, Options *options, Given *given)
                         given->options[given->n++] = c;
         }
 
+        if (options->host && (options->host[0] == 0 || strcmp(options->host, "@") == 0)) {
+                ctl_error("%s names nobody; allowed: %s",
+                          options->transport == TRANSPORT_HOST ? "--host=" : "--machine=",
+                          options->transport == TRANSPORT_HOST ? "[USER@]HOST"
+                                                               : "[USER@]CONTAINER, or .host for this host");
+                return false;
+        }
         if (options->user && options->transport == TRANSPORT_HOST) {
                 ctl_error("--user and --host= do not go together: there is no way to a user's bus on "
-                          "another host.");
+                          "another host. Allowed: --user --machine=[USER@]CONTAINER");
                 return false;
         }
         return true;

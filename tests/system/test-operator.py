@@ -197,20 +197,60 @@ def registered(rig):
         record.unlink()
 
 
+def outside(rig, *arguments):
+    return subprocess.run([os.path.join(rig.build, "src/ctl/varta-ctl"), *arguments], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, check=False, env=ENVIRONMENT, timeout=30 * slowness())
+
+
 @case("-M asks a container from outside, and says what is wrong when there is none")
 def _(rig):
-    def outside(*arguments):
-        return subprocess.run([os.path.join(rig.build, "src/ctl/varta-ctl"), *arguments], stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, check=False, env=ENVIRONMENT, timeout=30 * slowness())
-
     with registered(rig):
-        done = outside("-M", rig.name, "list", "--json=short")
+        done = outside(rig, "-M", rig.name, "list", "--json=short")
         expect_equal(done.returncode, 0, f"exit status of list: {done.stderr}")
         expect_equal([row["id"] for row in json.loads(done.stdout)], [row["id"] for row in as_json(rig, "list")], "agents")
-        expect("Agents: 2 of 4096" in outside("-M", rig.name, "status").stdout, "the card does not come")
-    done = outside("-M", "no-such-machine", "status")
+        expect("Agents: 2 of 4096" in outside(rig, "-M", rig.name, "status").stdout, "the card does not come")
+    done = outside(rig, "-M", "no-such-machine", "status")
     expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without a container")
     expect("no-such-machine" in done.stderr, f"what is wrong is not said: {done.stderr}")
+
+
+@case("--user asks a user's own observer: his, with -M USER@.host root his, with -M USER@CONTAINER from outside")
+def _(rig):
+    if not pathlib.Path("/usr/lib/systemd/user/dbus.socket").exists():
+        return "users have no bus here (package dbus-user-session)"
+    user, socket, beats = "tester", "/run/user/4711/varta.sock", "(echo; sleep 600) | varta-ctl beat --stdin --socket="
+    rig.run(["useradd", "--create-home", "--uid=4711", "--groups=systemd-journal", user])
+    rig.write(f"/home/{user}/varta.conf", "[Observer]\nStallThresholdSec=500ms\n")
+    rig.write(f"/home/{user}/.config/systemd/user/varta.service",
+              f"[Service]\nType=notify\nExecStart=vartad --user --listen=unix:{socket} --config=/home/{user}/varta.conf\n")
+    rig.systemctl("start", "user@4711.service")
+    his = {"user": user, "env": {"XDG_RUNTIME_DIR": "/run/user/4711", "HOME": f"/home/{user}"}}
+    done = ctl(rig, "--user", "-M", f"{user}@.host", "status", check=False)
+    expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without an observer")
+    expect(f"on the user bus of {user}@.host" in done.stderr, f"what is wrong is not said: {done.stderr}")
+    try:
+        rig.run(["systemctl", "--user", "start", "varta.service"], **his)
+        rig.start(["sh", "-c", beats + socket], user=user)
+        wait_for(lambda: as_json(rig, "--user", "history", **his), 10, "a decision of the user's observer")
+        told = [(row["kind"], row["reason"], row["pid"]) for row in as_json(rig, "--user", "history", **his)]
+        agents = [row["id"] for row in as_json(rig, "--user", "list", **his)]
+        for where in (f"{user}@.host", f"{user}@"):
+            expect_equal([row["id"] for row in as_json(rig, "--user", "-M", where, "list")], agents, f"agents with -M {where}")
+        with registered(rig):
+            done = outside(rig, "--user", "-M", f"{user}@{rig.name}", "list", "--json=short")
+            expect_equal(done.returncode, 0, f"exit status from outside: {done.stderr}")
+            expect_equal([row["id"] for row in json.loads(done.stdout)], agents, "agents from outside")
+
+        def past(**more):
+            return [(row["kind"], row["reason"], row["pid"]) for row in as_json(rig, "--user", "history", "--journal", **more)]
+
+        wait_for(lambda: past(**his)[:len(told)] == told, 10, "the journal to say what the user's observer says")
+        expect_equal(past(), [], "of root's own observer, which there is not")
+        done = ctl(rig, "--user", "-M", f"{user}@.host", "history", "--journal", check=False)
+        expect_equal((done.returncode, done.stdout), (2, ""), "exit status and output of another's journal")
+        expect("Allowed: --machine= without --journal" in done.stderr, f"what is allowed is not said: {done.stderr}")
+    finally:
+        rig.systemctl("stop", "user@4711.service")
 
 
 if __name__ == "__main__":
