@@ -23,6 +23,7 @@
 #include "ctl/format.h"
 #include "ctl/link.h"
 #include "ctl/output.h"
+#include "ctl/password-agent.h"
 
 /* The observer answers from memory in milliseconds; whoever takes this long is stopped or wedged. */
 #define CALL_TIMEOUT_USEC (10 * USEC_PER_SEC)
@@ -105,6 +106,7 @@ static int change(const Options *options, sd_bus *bus, sd_bus_error *error, cons
                         return r;
         }
 
+        password_agent_open(options);
         /* Root is not asked for a password, and may tell a wedged observer sooner. */
         return sd_bus_call(bus, m, options->no_ask_password || geteuid() == 0 ? 0 : PASSWORD_TIMEOUT_USEC,
                            error, NULL);

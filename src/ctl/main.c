@@ -15,6 +15,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "ctl/password-agent.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "varta-build.h"
@@ -387,6 +388,10 @@ static CtlExit run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+        CtlExit code;
+
         output_init();
-        return (int) output_finish(run(argc, argv));
+        code = run(argc, argv);
+        password_agent_close();
+        return (int) output_finish(code);
 }

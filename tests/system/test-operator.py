@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 
-from rig import ENVIRONMENT, Suite, expect, expect_equal, slowness, wait_for
+from rig import ENVIRONMENT, Failure, Suite, expect, expect_equal, slowness, wait_for
 
 CONFIGURATION = """
 [Observer]
@@ -251,6 +253,65 @@ def _(rig):
         expect("Allowed: --machine= without --journal" in done.stderr, f"what is allowed is not said: {done.stderr}")
     finally:
         rig.systemctl("stop", "user@4711.service")
+
+
+def log_in(rig, user, dialogue):
+    """A login on a terminal, with a session as polkit wants it: whenever the first of a pair was read, the second is typed."""
+    main, side = pty.openpty()
+    text, unread = "", ""
+    shell = subprocess.Popen(rig.argv(["setsid", "--ctty", "--wait", "su", "-", user]), stdin=side, stdout=side, stderr=side,
+                             env=ENVIRONMENT, start_new_session=True)
+
+    def read():
+        nonlocal text, unread
+        while select.select([main], [], [], 0)[0]:
+            read = os.read(main, 65536).decode()
+            text, unread = text + read, unread + read
+        return unread
+
+    try:
+        for awaited, typed in dialogue:
+            try:
+                wait_for(lambda a=awaited: a in read(), 30, awaited)
+            except Failure as failure:
+                raise Failure(f"{failure}; the terminal has: {text}") from None
+            unread = ""
+            os.write(main, typed.encode() + b"\n")
+        wait_for(lambda: read() is not None and shell.poll() is not None, 30, "the end of the session")
+        read()
+        return text
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(main)
+        os.close(side)
+
+
+@case("on a terminal polkit's agent asks for a password; not with --no-ask-password, nor without a terminal, nor where there is none")
+def _(rig):
+    if not shutil.which("pkttyagent", path=ENVIRONMENT["PATH"]):
+        return "pkttyagent is missing (package polkitd)"
+    user, password, program = "admin", "correct horse", rig.run(["sh", "-c", "command -v varta-ctl"]).stdout.strip()
+    rig.run(["useradd", "--create-home", "--groups=sudo", "--shell=/bin/sh", user])
+    rig.run(["chpasswd"], input=f"{user}:{password}\n")
+
+    def paused():
+        return [row["what"] for row in as_json(rig, "status", check=False)["pauses"]]
+
+    refused = "nobody could be asked for it"
+    text = log_in(rig, user, [
+        ("$ ", "varta-ctl pause a.service; echo first=$?"),
+        ("Password: ", password),
+        ("first=0", "varta-ctl --no-ask-password pause b.service; echo second=$?"),
+        ("second=1", "varta-ctl pause c.service </dev/null; echo third=$?"),
+        ("third=1", f"PATH=/nonexistent {program} pause d.service; echo fourth=$?"),
+        ("fourth=1", "stty -a; exit"),
+    ])
+    expect_equal((text.count("AUTHENTICATING FOR org.varta.observer1.manage"), text.count(refused)), (1, 3), f"dialogues and refusals in: {text}")
+    expect(" echo " in text.rsplit("fourth=1", 1)[1], f"the terminal has lost its echo: {text}")
+    expect_equal(paused(), ["a.service"], "pauses")
+    expect(rig.run(["pgrep", "pkttyagent"], check=False).returncode == 1, "an agent is left")
+    ctl(rig, "resume", "a.service")
 
 
 if __name__ == "__main__":
