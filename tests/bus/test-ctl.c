@@ -414,6 +414,7 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         bus_signal_recovery_finished(s.f.server,
                                      &(BusRecovery){ 1, 1002, 2, "worker@2.service", "recovered", NULL });
         bus_signal_gave_up(s.f.server, "worker@2.service", 5, 10 * NSEC_PER_MINUTE);
+        bus_signal_gave_up(s.f.server, "worker@3.service", 1, 10 * NSEC_PER_MINUTE);
         for (size_t i = 0; i < n_wanted; i++)
                 read_until(&s, out_fd, out, sizeof(out), wanted[i]);
 
@@ -441,6 +442,7 @@ START_TEST(test_monitor_text) {
                 "Stall            worker@2.service pid 1002: silent",
                 "RecoveryFinished worker@2.service pid 1002: recovered, attempt 2\n",
                 "GaveUp           worker@2.service: restarted 5 times within 10min\n",
+                "GaveUp           worker@3.service: restarted 1 time within 10min\n",
         };
 
         monitor("--json=off", wanted, ELEMENTSOF(wanted));
