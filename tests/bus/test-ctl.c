@@ -30,7 +30,7 @@ static const CtlCase healthy_cases[] = {
         { "health as JSON",
           { "status", "-j" },
           0,
-          "\"health\":\"healthy\",\"latest_recoveries\":[],\"notable_units\":[]",
+          "\"health\":\"healthy\",\"unread_sockets\":[],\"latest_recoveries\":[],\"notable_units\":[]",
           "" },
         { "counters as JSON", { "status", "-j" }, 0, "\"DecodeErrors\":{\"BadMagic\":0,", "" },
         { "pretty JSON", { "status", "--json=pretty" }, 0, "  \"agents_tracked\": 4,\n", "" },

@@ -43,8 +43,11 @@ def _(rig):
     rig.run(["install", "-d", "-m", "0700", "/etc/credstore"])
     rig.write(KEY, key + "\n", 0o600)
     rig.systemctl("enable", "varta-udp.socket")
+    hint = "Not read: varta-udp.socket; begin with: systemctl restart varta.service"
+    expect(hint in rig.run(["varta-ctl", "status"]).stdout, "status does not say that nobody reads the socket")
     rig.systemctl("restart", "varta.service")
     wait_for(rig.name_is_owned, 20, "the observer")
+    expect("Not read" not in rig.run(["varta-ctl", "status"]).stdout, "status says that nobody reads the socket")
     listeners = {(row[1], row[2]) for row in rig.property("Listeners")}
     expect(("udp-secure", "127.0.0.1:8674") in listeners, f"it listens on {listeners}")
     expect(not any(row[1] == "udp" for row in rig.property("Listeners")), "it listens in plain text")
