@@ -66,7 +66,7 @@ void action_release(Recovery *r, Action *a) {
 
 /* ---- Looking ---------------------------------------------------------------------------------------------- */
 
-static nsec_t proof_time(const UnitPolicy *policy) {
+nsec_t action_proof_time(const UnitPolicy *policy) {
         nsec_t first = MAX(policy->stall_threshold, PROOF_MIN);
         nsec_t grace = nsec_add(policy->startup_grace, first);
 
@@ -95,7 +95,7 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
         r->hooks.policy(r->userdata, u->name, &policy);
         a->phase = ACTION_PROVING;
         a->late = false;
-        a->limit = proof_time(&policy);
+        a->limit = action_proof_time(&policy);
         a->deadline = nsec_add(recovery_now(r), a->limit);
         recovery_arm(r, a->deadline);
         durable_action_goes_on(r, a);
@@ -173,6 +173,18 @@ static void looked_start(Recovery *r, RecoveryUnit *u, Action *a, const UnitFact
         }
 }
 
+/* The time of an action that was taken over is an older observer's word. What set it, where RecoveryTimeoutSec= did not, is
+ * known again now. */
+static void bound_inherited(Recovery *r, Action *a, const UnitFacts *facts) {
+        nsec_t limit = transaction_timeout(facts);
+
+        if (a->proof_after == 0 || a->phase == ACTION_PROVING || a->late || r->settings.recovery_timeout > 0)
+                return;
+        a->limit = MIN(a->limit, limit);
+        a->deadline = MIN(a->deadline, nsec_add(recovery_now(r), limit));
+        recovery_arm(r, a->deadline);
+}
+
 static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata) {
         UnitFacts known = *facts;
         Action *a = userdata;
@@ -186,6 +198,7 @@ static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *fa
                 recovery_arm(r, a->look_at);
                 return;
         }
+        bound_inherited(r, a, &known);
         if (a->doubted)
                 action_finish(r, a, known.loaded ? OUTCOME_ACCESS_DENIED : OUTCOME_UNIT_GONE, a->words);
         else if (a->phase == ACTION_PROVING)
