@@ -154,11 +154,20 @@ static void looked_job(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts 
         }
 }
 
+/* Whether the unit that was read has been started since `started`. Compared are spans: systemd's times are of
+ * CLOCK_MONOTONIC, ours may be of another clock. */
+static bool has_begun(nsec_t now, nsec_t started, nsec_t monotonic, const UnitFacts *facts) {
+        nsec_t exit = facts->inactive_exit * NSEC_PER_USEC;
+
+        return exit > 0 && nsec_sub(monotonic, exit) <= nsec_sub(now, started);
+}
+
 /* The operator's oneshot. */
 static void looked_start(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         RecoveryOutcome outcome;
+        bool began = has_begun(recovery_now(r), a->started, recovery_monotonic(r), facts);
 
-        switch (start_verdict(facts, a->hint, a->late, &outcome)) {
+        switch (start_verdict(facts, a->hint, a->accepted, began, a->late, &outcome)) {
         case TRANSACTION_PROVE:
                 a->accepted = true;
                 begin_proof(r, u, a, NULL);
@@ -199,8 +208,8 @@ static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *fa
                 return;
         }
         bound_inherited(r, a, &known);
-        if (a->doubted)
-                action_finish(r, a, known.loaded ? OUTCOME_ACCESS_DENIED : OUTCOME_UNIT_GONE, a->words);
+        if (a->doubted) /* it is there: the error was about one that it requires, or somebody has unmasked it since */
+                action_finish(r, a, known.loaded ? OUTCOME_JOB_FAILED : OUTCOME_UNIT_GONE, a->words);
         else if (a->phase == ACTION_PROVING)
                 looked_proving(r, u, a, &known);
         else if (a->verb == UNIT_ACTION_START)
@@ -285,7 +294,6 @@ static void on_replied(UnitJob *job, CallResult result, const char *text, void *
                 action_finish(r, a, OUTCOME_ACCESS_DENIED, text);
                 return;
         case CALL_NO_UNIT:
-                /* Or there is no polkit.service: systemd passes on what it was told when it asked for permission. */
                 a->doubted = true;
                 (void) snprintf(a->words, sizeof(a->words), "%s", text);
                 break;

@@ -331,6 +331,12 @@ static int answer(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) {
                 u->found = false;
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
                                                   "Unit is masked.");
+        case FAKE_UNMASKED:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit %s is masked.", u->name);
+        case FAKE_NEED_MASKED:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit need.service is masked.");
         case FAKE_CONFLICT:
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.TransactionIsDestructive",
                                                   "Transaction is destructive.");

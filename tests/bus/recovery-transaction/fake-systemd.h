@@ -30,7 +30,9 @@ typedef enum FakeJob {
         FAKE_SLOW_START,    /* the job is done while the unit still starts, until fake_finish() */
         FAKE_DENIED,        /* the errors that the call itself can end with */
         FAKE_NO_SUCH_UNIT,
-        FAKE_NO_POLKIT, /* the same error, and the unit it is about is polkit's */
+        FAKE_UNMASKED,    /* the same error about our unit, and it is there again before anybody looks */
+        FAKE_NEED_MASKED, /* the same error about a unit that ours requires */
+        FAKE_NO_POLKIT,   /* the same error, and the unit it is about is polkit's */
         FAKE_CONFLICT,
         FAKE_BROKEN,     /* an error that nobody has heard of */
         FAKE_DEAF,       /* no reply, unless fake_no_reply() sends the bus's */
