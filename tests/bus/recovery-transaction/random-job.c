@@ -121,6 +121,7 @@ static void job_third(Play *p, Lane *l) {
 
 /* The operator's oneshot has done its work, or not. */
 static void fixed(Play *p, Lane *l, bool done) {
+        l->fix->inactive_exit = play_now(p) / NSEC_PER_USEC;
         l->fix->state = done ? ACTIVE_STATE_INACTIVE : ACTIVE_STATE_FAILED;
         if (!done)
                 l->truth |= TRUTH_FAILED;
@@ -173,6 +174,11 @@ static void on_read(void *userdata, FakeUnit *u) {
                 interfere(p, l);
 }
 
+/* Action=restart, which starts what was stopped after the last look. */
+static bool restarts(const Lane *l) {
+        return l->policy.action.verb == UNIT_ACTION_RESTART;
+}
+
 static void on_asked(void *userdata, FakeUnit *u) {
         Play *p = userdata;
         Lane *l = lane_of(p, u);
@@ -182,14 +188,13 @@ static void on_asked(void *userdata, FakeUnit *u) {
         p->heard++;
         l->how = FAKE_DONE;
         if (l->fix == u) {
-                u->state = ACTIVE_STATE_INACTIVE;
+                if (u->state != ACTIVE_STATE_FAILED) /* that is what it stays until it begins again */
+                        u->state = ACTIVE_STATE_INACTIVE;
                 u->found = true;
-                do
-                        draw_job(p, l, u);
-                while (u->next >= FAKE_LEAVE || u->next == FAKE_DEAF || u->next == FAKE_SILENT_DONE);
+                draw_job(p, l, u);
                 return;
         }
-        ck_assert_str_eq(u->method, "TryRestartUnit");
+        ck_assert_str_eq(u->method, restarts(l) ? "RestartUnit" : "TryRestartUnit");
         ck_assert_str_eq(u->mode, "fail");
         ledger_call(p, l);
         interfere(p, l);
@@ -199,10 +204,23 @@ static void on_asked(void *userdata, FakeUnit *u) {
         } else if (u->job != 0) {
                 u->next = FAKE_CONFLICT;
                 l->truth |= TRUTH_CANCELED;
-        } else if (u->state != ACTIVE_STATE_ACTIVE)
-                u->next = FAKE_DONE; /* which does nothing */
-        else
+        } else if (u->state != ACTIVE_STATE_ACTIVE) {
+                u->next = FAKE_DONE; /* which does nothing, or starts it: then it is as if nobody had wanted it down */
+                if (restarts(l)) {
+                        u->stopped_by_hand = false;
+                        l->hand = HAND_IDLE;
+                        l->cues[CUE_AFTER] = NSEC_INFINITY;
+                }
+        } else
                 draw_job(p, l, u);
+}
+
+static bool wait_for_reply(Play *p, Lane *l, const FakeUnit *u) {
+        if (!u->unanswered)
+                return false;
+        l->heard_late = chance(&l->rng, 50);
+        lane_cue_in(p, l, CUE_NO_REPLY, NO_REPLY, NO_REPLY);
+        return true;
 }
 
 static void on_heard(void *userdata, FakeUnit *u) {
@@ -220,10 +238,12 @@ static void on_heard(void *userdata, FakeUnit *u) {
         l->job_is_ours = l->job_is_ours || held;
         l->how = FAKE_DONE;
         if (l->fix == u) {
-                if (held)
+                if (held) {
                         u->state = ACTIVE_STATE_ACTIVATING;
-                else if (u->state == ACTIVE_STATE_ACTIVE)
+                        u->inactive_exit = play_now(p) / NSEC_PER_USEC;
+                } else if (u->state == ACTIVE_STATE_ACTIVE)
                         fixed(p, l, true);
+                wait_for_reply(p, l, u);
                 return;
         }
         lane_follow(p, l);
@@ -231,10 +251,7 @@ static void on_heard(void *userdata, FakeUnit *u) {
                 l->hand = HAND_FOUND;
                 lane_cue_in(p, l, CUE_AFTER, S, NSEC_PER_MINUTE);
         }
-        if (u->unanswered) {
-                l->heard_late = chance(&l->rng, 50);
-                lane_cue_in(p, l, CUE_NO_REPLY, NO_REPLY, NO_REPLY);
-        } else
+        if (!wait_for_reply(p, l, u))
                 interfere(p, l);
 }
 
@@ -247,6 +264,11 @@ const FakeDirector play_director = {
 void lane_no_reply(Play *p, Lane *l) {
         FakeUnit *u = l->unit;
 
+        if (l->fix->unanswered) {
+                if (l->heard_late)
+                        fixed(p, l, chance(&l->rng, 50));
+                fake_no_reply(&p->s.f, l->fix);
+        }
         if (!u->unanswered)
                 return;
         if (l->heard_late && u->state == ACTIVE_STATE_ACTIVE && u->job == 0 && !u->stopped_by_hand)

@@ -25,12 +25,12 @@ static const unsigned outcome_truths[_RECOVERY_OUTCOME_MAX] = {
         [OUTCOME_RECOVERED] = TRUTH_BEAT,
         [OUTCOME_NO_BEAT] = TRUTH_RESTARTED,
         [OUTCOME_STOPPED_MEANWHILE] = TRUTH_DOWN,
-        [OUTCOME_JOB_FAILED] = TRUTH_FAILED,
+        [OUTCOME_JOB_FAILED] =
+                        TRUTH_FAILED | TRUTH_GONE, /* it was gone when it was asked for, and is back */
         [OUTCOME_JOB_CANCELED] = TRUTH_CANCELED | TRUTH_LOST,
         [OUTCOME_TIMEOUT] = TRUTH_TIMEOUT,
         [OUTCOME_START_LIMIT_HIT] = TRUTH_LIMIT,
-        [OUTCOME_ACCESS_DENIED] =
-                        TRUTH_DENIED | TRUTH_GONE, /* it was gone, and is back when that is doubted */
+        [OUTCOME_ACCESS_DENIED] = TRUTH_DENIED,
         [OUTCOME_UNIT_GONE] = TRUTH_GONE,
         [OUTCOME_BUS_LOST] = TRUTH_LOST,
 };
@@ -67,8 +67,6 @@ static unsigned truth_now(const Play *p, const Lane *l) {
                 truth |= TRUTH_DOWN;
         if (!l->fix->found)
                 truth |= TRUTH_GONE;
-        if (l->fix->state == ACTIVE_STATE_FAILED)
-                truth |= TRUTH_FAILED; /* of an earlier time: who does not hear of its own job may take it for that */
         if (u->state == ACTIVE_STATE_FAILED || u->state == ACTIVE_STATE_ACTIVATING)
                 truth |= TRUTH_FAILED;
         if (u->read && u->read_invocation != u->invocation)

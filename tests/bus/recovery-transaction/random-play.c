@@ -93,10 +93,36 @@ static void connection_ends(Play *p) {
         turn_in(p, TURN_BUS_BACK, 0, chance(&p->rng, 20) ? 5 * NSEC_PER_MINUTE : 20 * S);
 }
 
+/* It died within a writing: what it was about to say, nobody heard. */
+static void tear(Play *p) {
+        static const uint8_t bytes[STATE_FRAME_SIZE - 1] = { 0x5a, 0xa5, 0x17 };
+        size_t n = 1 + roll(&p->rng, sizeof(bytes));
+        int fd = openat(p->directory_fd, STATE_FILE_NAME, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, bytes, n), (ssize_t) n);
+        (void) close(fd);
+        p->torn++;
+}
+
+/* All processes are new, and no job of before is there. Its clock goes on, as if it had stood still meanwhile. */
+static void reboot(Play *p) {
+        p->reboots = false;
+        p->rebooted++;
+        (void) snprintf(p->boot, sizeof(p->boot), "0f53d8a5-9d1b-4d6c-8a51-%012" PRIx64 "\n", p->rebooted);
+        world_text(&p->s.w, "/proc/sys/kernel/random/boot_id", p->boot);
+        p->n_calls = 0;
+        for (size_t i = 0; i < LANES; i++)
+                lane_reboot(p, &p->lanes[i]);
+}
+
 static void observer_dies(Play *p) {
         Stage *s = &p->s;
 
         world_kill(&s->w);
+        if (chance(&p->rng, 40))
+                tear(p);
+        p->reboots = chance(&p->rng, 30);
         if (s->bus) {
                 (void) sd_bus_detach_event(s->bus);
                 sd_bus_close(s->bus);
@@ -108,6 +134,8 @@ static void observer_dies(Play *p) {
 static void observer_returns(Play *p) {
         Stage *s = &p->s;
 
+        if (p->reboots)
+                reboot(p);
         world_revive(&s->w, &p->settings);
         set_hooks(p);
         ledger_observer_is_new(p);

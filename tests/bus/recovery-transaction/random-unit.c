@@ -435,7 +435,8 @@ static void lane_policy(Play *p, Lane *l) {
         if (chance(&l->rng, 15)) {
                 policy->action.verb = UNIT_ACTION_START;
                 (void) snprintf(policy->action.unit, sizeof(policy->action.unit), "%s", l->fix->name);
-        }
+        } else if (chance(&l->rng, 20))
+                policy->action.verb = UNIT_ACTION_RESTART;
 }
 
 void lane_init(Play *p, unsigned number, uint64_t seed) {
@@ -456,7 +457,7 @@ void lane_init(Play *p, unsigned number, uint64_t seed) {
         lane_begin(p, l);
         if (p->trace)
                 printf("%s: agents of kind %u, %s\n", l->unit->name, (unsigned) l->kind,
-                       l->policy.action.verb == UNIT_ACTION_START ? "start" : "try-restart");
+                       unit_action_to_string(l->policy.action.verb));
         lane_cue_in(p, l, CUE_HAND, S, 4 * NSEC_PER_MINUTE);
 }
 
@@ -465,6 +466,27 @@ void lane_end(Play *p, Lane *l) {
                 die(p, &l->agents[i]);
         die(p, &l->survivor);
         bury(p, l);
+}
+
+void lane_reboot(Play *p, Lane *l) {
+        FakeUnit *const units[] = { l->unit, l->fix };
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                units[i]->unanswered = sd_bus_message_unref(units[i]->unanswered);
+                units[i]->job = 0;
+                units[i]->found = true;
+                units[i]->inactive_exit = 0;
+        }
+        for (Cue c = 0; c < _CUE_MAX; c++)
+                if (c != CUE_HAND)
+                        l->cues[c] = NSEC_INFINITY;
+        l->fix->state = ACTIVE_STATE_INACTIVE;
+        l->unit->stopped_by_hand = l->unit->frozen = l->unit->starting = false;
+        l->job_is_ours = false;
+        l->hand = HAND_IDLE;
+        l->truth |= TRUTH_DOWN;
+        l->climbed = l->n_restarts = 0;
+        lane_begin(p, l);
 }
 
 void lane_observer_is_new(Play *p, Lane *l) {

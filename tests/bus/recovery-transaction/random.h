@@ -152,6 +152,8 @@ typedef struct Play {
         Lane lanes[LANES];
         FakeUnit *mail; /* OnGaveUp= of everybody */
         nsec_t turns[_TURN_MAX];
+        bool reboots;    /* the observer is away because the host is */
+        char boot[48];   /* its boot id */
         Trouble trouble; /* to be made as soon as nobody is in the middle of anything */
         bool calm;       /* nothing goes wrong any more */
         bool trace;      /* every record is printed */
@@ -165,7 +167,8 @@ typedef struct Play {
         uint64_t finished;
         uint64_t heard; /* calls that systemd got */
         uint64_t troubles[_TROUBLE_MAX];
-        uint64_t stops, races; /* by hand; and how many of them while an action was under way */
+        uint64_t torn, rebooted; /* how the observer found its state */
+        uint64_t stops, races;   /* by hand; and how many of them while an action was under way */
         uint64_t gave_ups, helpers_failed;
         nsec_t calls[STORM_COUNT]; /* the last that were no one's wish, a ring */
         unsigned n_calls;
@@ -184,6 +187,8 @@ static inline nsec_t play_now(const Play *p) {
 void lane_init(Play *p, unsigned number, uint64_t seed);
 /* What is to happen does. */
 void lane_cue(Play *p, Lane *l, Cue cue);
+/* The host was started anew, while there was no observer. */
+void lane_reboot(Play *p, Lane *l);
 /* The observer died, and everybody it knew with it: it knows nobody as yet. */
 void lane_observer_is_new(Play *p, Lane *l);
 /* Nothing goes wrong any more, and what is wrong is put right. */
