@@ -61,6 +61,8 @@ typedef struct FakeUnit {
         bool stopped_by_hand;       /* its administrator wants it down */
         bool read, read_running; /* a reading was answered; the last one told of an active unit, free of jobs, */
         uint8_t read_invocation; /* and of this invocation */
+        bool watched; /* it is read for its first beat as well: of two answers on their way, either may be heeded */
+        nsec_t read_at;
 } FakeUnit;
 
 /* Who wants to have a hand in the play, at the moments at which things go wrong. */

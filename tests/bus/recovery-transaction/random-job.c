@@ -18,7 +18,7 @@
 
 static Lane *lane_of(Play *p, const FakeUnit *u) {
         for (size_t i = 0; i < LANES; i++)
-                if (p->lanes[i].unit == u || p->lanes[i].fix == u)
+                if (p->lanes[i].unit == u || p->lanes[i].fix == u || p->lanes[i].cap == u)
                         return &p->lanes[i];
         return NULL;
 }
@@ -174,6 +174,18 @@ static void on_read(void *userdata, FakeUnit *u) {
                 interfere(p, l);
 }
 
+/* What becomes of a capture. It may take longer than it is waited for. */
+static void draw_capture(Play *p, Lane *l, FakeUnit *u) {
+        static const FakeJob ways[] = { FAKE_DONE,   FAKE_FAILED, FAKE_DENIED, FAKE_NO_SUCH_UNIT,
+                                        FAKE_BROKEN, FAKE_DEAF,   FAKE_LEAVE };
+
+        u->state = ACTIVE_STATE_INACTIVE;
+        u->found = true;
+        u->next = !p->calm && chance(&l->rng, 40) ? ways[roll(&l->rng, ELEMENTSOF(ways))] : FAKE_HELD;
+        p->captures++;
+        ledger_capture(p, l);
+}
+
 /* Action=restart, which starts what was stopped after the last look. */
 static bool restarts(const Lane *l) {
         return l->policy.action.verb == UNIT_ACTION_RESTART;
@@ -186,6 +198,10 @@ static void on_asked(void *userdata, FakeUnit *u) {
         if (!l)
                 return;
         p->heard++;
+        if (l->cap == u) {
+                draw_capture(p, l, u);
+                return;
+        }
         l->how = FAKE_DONE;
         if (l->fix == u) {
                 if (u->state != ACTIVE_STATE_FAILED) /* that is what it stays until it begins again */
@@ -228,7 +244,9 @@ static void on_heard(void *userdata, FakeUnit *u) {
         Lane *l = lane_of(p, u);
         bool held;
 
-        if (!l)
+        if (l && l->cap == u && u->job != 0)
+                lane_cue_in(p, l, CUE_CAPTURE, 0, p->calm ? S : 15 * S);
+        if (!l || l->cap == u)
                 return;
         held = l->how == FAKE_HELD && u->job != 0 && !l->job_is_ours;
         if (held && strcmp(l->result, "never") == 0)

@@ -71,7 +71,7 @@ static unsigned truth_now(const Play *p, const Lane *l) {
                 truth |= TRUTH_FAILED;
         if (u->read && u->read_invocation != u->invocation)
                 truth |= TRUTH_RESTARTED;
-        if (!p->s.bus || !p->s.f.bus)
+        if (!p->s.bus || !p->s.f.bus || p->back == play_now(p))
                 truth |= TRUTH_LOST;
         return truth;
 }
@@ -182,6 +182,14 @@ void ledger_stall(Play *p, uint64_t agent) {
         p->refusals[(agent >> 20) % REFUSALS_MAX].agent = 0;
 }
 
+void ledger_capture(Play *p, const Lane *l) {
+        for (size_t i = 0; i < AGENTS_MAX; i++)
+                if (l->agents[i])
+                        ledger_stall(p, l->agents[i]->info.id);
+        if (l->survivor)
+                ledger_stall(p, l->survivor->info.id);
+}
+
 static void on_refused(Play *p, const RecoveryRecord *r) {
         size_t i = (r->agent >> 20) % REFUSALS_MAX;
 
@@ -245,7 +253,9 @@ void ledger_record(void *userdata, const RecoveryRecord *r) {
                 on_left_gave_up(l, r);
                 break;
         case RECORD_HELPER_FAILED:
-                p->helpers_failed++;
+                p->helpers_failed += strstr(r->sentence, "OnGaveUp=") != NULL;
+                if (l && strstr(r->sentence, "CaptureUnit="))
+                        ledger_capture(p, l);
                 break;
         default:
                 break;
@@ -273,8 +283,9 @@ void ledger_check(Play *p) {
 
                 open += l->open;
                 recovery_unit(r, l->unit->name, &view);
-                ck_assert_msg((view.state == UNIT_STATE_RECOVERING) == l->open, "%s is %s", l->unit->name,
-                              recovery_unit_state_to_string(view.state));
+                ck_assert_msg((view.state == UNIT_STATE_RECOVERING) ==
+                                              (l->open || capture_is_running(r, l->unit->name)),
+                              "%s is %s", l->unit->name, recovery_unit_state_to_string(view.state));
         }
         ck_assert_uint_eq(recovery_in_flight(r), open);
         ck_assert_msg(memcmp(recovery_counters(r), &p->counters, sizeof(p->counters)) == 0,
