@@ -143,6 +143,8 @@ void bus_changes_done(BusServer *s);
 /* bus-health.c */
 BUS_GETTER(bus_get_degraded);
 BUS_GETTER(bus_get_critical);
+/* The next of the observer's units behind *cursor, which begins at UNIT_NONE. False at the end of its table. */
+bool bus_next_unit(const BusServer *s, unsigned *cursor, UnitInfo *ret);
 int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* bus-policy.c */

@@ -458,11 +458,7 @@ START_TEST(test_a_oneshot_instead) {
         Stage s;
 
         stage_init(&s);
-        s.w.policy.action.verb = UNIT_ACTION_START;
-        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix@%%p.service");
-        target = fake_unit(&s.f, "varta-fix@1001.service", 1);
-        target->state = ACTIVE_STATE_INACTIVE;
-        target->next = FAKE_HELD;
+        target = stage_oneshot(&s, FAKE_HELD);
         a = stage_stalled(&s, U, FAKE_DONE);
         ck_assert_ptr_nonnull(strstr(s.w.records[0].sentence, "start varta-fix@1001.service"));
         world_resume(&s.w, a); /* before it was done: no proof */
@@ -497,12 +493,9 @@ START_TEST(test_a_oneshot_that_failed_earlier) {
                 Stage s;
 
                 stage_init(&s);
-                s.w.policy.action.verb = UNIT_ACTION_START;
-                (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
-                target = fake_unit(&s.f, "varta-fix.service", 1);
+                target = stage_oneshot(&s, FAKE_DEAF);
                 target->state = ACTIVE_STATE_FAILED;
                 target->inactive_exit = s.w.now / NSEC_PER_USEC - 1;
-                target->next = FAKE_DEAF;
                 s.w.now += NSEC_PER_SEC;
                 (void) stage_stalled(&s, U, FAKE_DONE);
                 world_expect(&s.w, "started silent", NULL);
