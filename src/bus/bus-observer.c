@@ -214,18 +214,15 @@ static int append_agent(const BusServer *s, sd_bus_message *reply, const AgentIn
                                      s->hooks->unit_class(s->userdata, a->unit, unit));
 }
 
-/* One page of those that `pick` goes through. */
-static int list_agents(BusServer *s, sd_bus_message *m,
-                       size_t (*pick)(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
-                                      uint32_t *ret_next)) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        uint32_t cursor, max, next;
-        size_t n;
-        int r;
+/* So many rows may the page have that was asked for with `max`. */
+static uint32_t page_size(uint32_t max) {
+        return max == 0 || max > BUS_LIST_AGENTS_MAX ? BUS_LIST_AGENTS_MAX : max;
+}
 
-        r = sd_bus_message_read(m, "uu", &cursor, &max);
-        if (r < 0)
-                return r;
+/* Answers with the first `n` rows of s->page. */
+static int reply_page(BusServer *s, sd_bus_message *m, size_t n, uint32_t next) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
 
         r = sd_bus_message_new_method_return(m, &reply);
         if (r < 0)
@@ -235,9 +232,6 @@ static int list_agents(BusServer *s, sd_bus_message *m,
         if (r < 0)
                 return r;
 
-        if (max == 0 || max > BUS_LIST_AGENTS_MAX)
-                max = BUS_LIST_AGENTS_MAX;
-        n = pick(s->observer, cursor, s->page, max, &next);
         for (size_t i = 0; i < n; i++) {
                 r = append_agent(s, reply, &s->page[i]);
                 if (r < 0)
@@ -255,12 +249,46 @@ static int list_agents(BusServer *s, sd_bus_message *m,
         return sd_bus_message_send(reply);
 }
 
+/* One page of those that `pick` goes through. */
+static int list_agents(BusServer *s, sd_bus_message *m,
+                       size_t (*pick)(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
+                                      uint32_t *ret_next)) {
+        uint32_t cursor, max, next;
+        size_t n;
+        int r;
+
+        r = sd_bus_message_read(m, "uu", &cursor, &max);
+        if (r < 0)
+                return r;
+
+        n = pick(s->observer, cursor, s->page, page_size(max), &next);
+        return reply_page(s, m, n, next);
+}
+
 static int method_list_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return list_agents(userdata, m, observer_list);
 }
 
 static int method_list_ailing_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return list_agents(userdata, m, observer_list_ailing);
+}
+
+static int method_find_agents(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        uint32_t pid, cursor, max, next = 0;
+        uint16_t unit = UNIT_NONE;
+        BusServer *s = userdata;
+        const char *name;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_read(m, "suuu", &name, &pid, &cursor, &max);
+        if (r < 0)
+                return r;
+
+        /* A unit without agents is not in the table. */
+        if (!name[0] || observer_unit_by_name(s->observer, name, &unit) >= 0)
+                n = observer_find(s->observer, unit, pid, cursor, s->page, page_size(max), &next);
+        return reply_page(s, m, n, next);
 }
 
 static int append_unit(const BusServer *s, sd_bus_message *reply, uint16_t unit, const UnitInfo *info) {
@@ -435,6 +463,9 @@ static const sd_bus_vtable observer_vtable[] = {
                                 method_list_units, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("GetAgentByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", agent),
                                 method_get_agent_by_pid, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("FindAgents", SD_BUS_ARGS("s", unit, "u", pid, "u", cursor, "u", max),
+                                SD_BUS_RESULT("a(" BUS_AGENT_ROW ")", agents, "u", next), method_find_agents,
+                                ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", metrics),
                                 bus_method_get_metrics, ANYBODY),
         SD_BUS_METHOD_WITH_ARGS("History", SD_BUS_ARGS("s", glob, "u", max),

@@ -80,7 +80,8 @@ void config_report_end(Reporter *reporter) {
         if (reporter->n_kept == 0 || !reporter->report)
                 return;
 
-        (void) snprintf(text, sizeof(text), "There are %u more messages about this file", reporter->n_kept);
+        (void) snprintf(text, sizeof(text), "There %s %u more message%s about this file",
+                        reporter->n_kept == 1 ? "is" : "are", reporter->n_kept, plural(reporter->n_kept));
         reporter->report(
                         &(ConfigMessage){ .level = CONFIG_WARNING, .file = reporter->file, .message = text },
                         reporter->userdata);

@@ -143,6 +143,9 @@ size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t 
 /* The same, of those that are stalled or not well by their own word. */
 size_t observer_list_ailing(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
                             uint32_t *ret_next);
+/* The same, of those that belong to a unit (UNIT_NONE: to any, or to none) and have a pid (0: any). */
+size_t observer_find(const Observer *o, uint16_t unit, uint32_t pid, uint32_t cursor, AgentInfo *ret,
+                     size_t max, uint32_t *ret_next);
 
 /* The table of units. Numbers run from 1 to observer_units_max(); a free number has no name. */
 typedef struct UnitInfo {

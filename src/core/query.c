@@ -62,11 +62,22 @@ int observer_agent_by_pid(const Observer *o, uint64_t source, uint32_t pid, Agen
         return 0;
 }
 
-static bool is_ailing(const Slot *s) {
-        return (s->flags & SLOT_STALLED) || s->status != VLP_STATUS_OK;
+/* Which agents are listed: those that meet all of it. */
+typedef struct Choice {
+        bool ailing;   /* stalled, or not well by their own word */
+        uint16_t unit; /* UNIT_NONE: of any, or of none */
+        uint32_t pid;  /* 0: any */
+} Choice;
+
+static bool is_chosen(const Choice *c, const Slot *s) {
+        if (!(s->flags & SLOT_USED))
+                return false;
+        if (c->ailing && !(s->flags & SLOT_STALLED) && s->status == VLP_STATUS_OK)
+                return false;
+        return (c->unit == UNIT_NONE || s->unit == c->unit) && (c->pid == 0 || s->pid == c->pid);
 }
 
-static size_t list(const Observer *o, bool ailing, uint32_t cursor, AgentInfo *ret, size_t max,
+static size_t list(const Observer *o, const Choice *choice, uint32_t cursor, AgentInfo *ret, size_t max,
                    uint32_t *ret_next) {
         const TrackerHeader *h = o->tracker.header;
         uint32_t end = h->fresh;
@@ -78,9 +89,7 @@ static size_t list(const Observer *o, bool ailing, uint32_t cursor, AgentInfo *r
         if (end > cursor && end - cursor > LIST_VISITS_MAX)
                 end = cursor + LIST_VISITS_MAX;
         for (; cursor < end && n < max; cursor++) {
-                const Slot *s = &o->tracker.slots[cursor];
-
-                if ((s->flags & SLOT_USED) && (!ailing || is_ailing(s)))
+                if (is_chosen(choice, &o->tracker.slots[cursor]))
                         observer_info(o, cursor, &ret[n++]);
         }
 
@@ -89,12 +98,17 @@ static size_t list(const Observer *o, bool ailing, uint32_t cursor, AgentInfo *r
 }
 
 size_t observer_list(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max, uint32_t *ret_next) {
-        return list(o, false, cursor, ret, max, ret_next);
+        return list(o, &(Choice){}, cursor, ret, max, ret_next);
 }
 
 size_t observer_list_ailing(const Observer *o, uint32_t cursor, AgentInfo *ret, size_t max,
                             uint32_t *ret_next) {
-        return list(o, true, cursor, ret, max, ret_next);
+        return list(o, &(Choice){ .ailing = true }, cursor, ret, max, ret_next);
+}
+
+size_t observer_find(const Observer *o, uint16_t unit, uint32_t pid, uint32_t cursor, AgentInfo *ret,
+                     size_t max, uint32_t *ret_next) {
+        return list(o, &(Choice){ .unit = unit, .pid = pid }, cursor, ret, max, ret_next);
 }
 
 uint16_t observer_units_max(const Observer *o) {

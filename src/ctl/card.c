@@ -17,10 +17,10 @@
 /* A unit name and some words. */
 #define LINE_SIZE 512U
 
-void card_title(Colour colour, bool filled, const char *title, const char *description) {
+void card_title(Colour colour, Glyph glyph, const char *title, const char *description) {
         char buf[LINE_SIZE];
 
-        (void) printf("%s%s%s %s", output_colour(colour), output_dot(filled), output_colour(COLOUR_NONE),
+        (void) printf("%s%s%s %s", output_colour(colour), output_glyph(glyph), output_colour(COLOUR_NONE),
                       output_text(buf, sizeof(buf), title));
         if (description)
                 (void) printf(" - %s", output_text(buf, sizeof(buf), description));

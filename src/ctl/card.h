@@ -9,8 +9,8 @@
 #include "ctl/output.h"
 #include "util/macro.h"
 
-/* "● title - description"; the description may be NULL. An empty dot is for what does not run. */
-void card_title(Colour colour, bool filled, const char *title, const char *description);
+/* "● title - description"; the description may be NULL. */
+void card_title(Colour colour, Glyph glyph, const char *title, const char *description);
 
 /* "      Label: text". */
 void card_line(const char *label, const char *format, ...) _printf_(2, 3);

@@ -23,6 +23,7 @@
 #include "ctl/format.h"
 #include "ctl/link.h"
 #include "ctl/output.h"
+#include "ctl/password-agent.h"
 
 /* The observer answers from memory in milliseconds; whoever takes this long is stopped or wedged. */
 #define CALL_TIMEOUT_USEC (10 * USEC_PER_SEC)
@@ -105,6 +106,7 @@ static int change(const Options *options, sd_bus *bus, sd_bus_error *error, cons
                         return r;
         }
 
+        password_agent_open(options);
         /* Root is not asked for a password, and may tell a wedged observer sooner. */
         return sd_bus_call(bus, m, options->no_ask_password || geteuid() == 0 ? 0 : PASSWORD_TIMEOUT_USEC,
                            error, NULL);
@@ -204,7 +206,9 @@ static void explain_absence(const Options *options, sd_bus *bus) {
                           options->user ? "Send it one: varta-ctl beat"
                                         : "Or, without a beat: systemctl start varta.service");
         else if (options->user)
-                ctl_error("No observer is on the user bus. Start one: vartad --user --listen=unix:PATH");
+                ctl_error("No observer is on the user bus%s%s. Start one%s: vartad --user "
+                          "--listen=unix:PATH",
+                          options->host ? " of " : "", options->host ?: "", options->host ? " there" : "");
         else if (state == SOCKET_FORBIDDEN)
                 ctl_error("No observer is on the bus, and you may not look at %s.\n"
                           "Become a member of its group (varta), or ask with sudo.",

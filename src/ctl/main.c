@@ -7,14 +7,15 @@
  * others: an option without an effect is a misunderstanding, and those are cleared up at once.
  */
 
+#include <ctype.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "ctl/password-agent.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "varta-build.h"
@@ -108,6 +109,9 @@ static const struct {
         { ARG_MASTER_KEY_FILE, VERB_BEAT },
 };
 
+/* What is said of an option that there is not; it is cut where it is longer. */
+#define REFUSED_SIZE 256U
+
 /* The options that were given, in their order. */
 typedef struct Given {
         int options[64]; /* nobody gives more that matter */
@@ -138,45 +142,6 @@ static bool parse_json_mode(const char *s, JsonMode *ret) {
                         return true;
                 }
         return false;
-}
-
-/* The long option that was meant by "--name" or "--name=value"; NULL when nothing is near. */
-static const char *suggest_option(const char *arg) {
-        unsigned distance, nearest = UINT_MAX;
-        const char *found = NULL;
-        char name[64];
-
-        (void) snprintf(name, sizeof(name), "%.*s", (int) strcspn(arg + 2, "="), arg + 2);
-        for (const struct option *o = long_options; o->name; o++)
-                if (text_is_similar(name, o->name, &distance) && distance < nearest) {
-                        nearest = distance;
-                        found = o->name;
-                }
-        return found;
-}
-
-/* What is unknown, or lacks its value, or has one too many; getopt's own words would not suggest anything. */
-static void explain_option(char **argv, int c) {
-        const char *arg = argv[optind - 1], *found;
-
-        if (c == ':') {
-                ctl_error("Option %s needs a value.", arg);
-                return;
-        }
-        if (strncmp(arg, "--", 2) != 0) {
-                ctl_error("Unknown option -%c. See: varta-ctl --help", optopt);
-                return;
-        }
-        if (optopt != 0) {
-                ctl_error("Option --%.*s takes no value.", (int) strcspn(arg + 2, "="), arg + 2);
-                return;
-        }
-
-        found = suggest_option(arg);
-        if (found)
-                ctl_error("Unknown or ambiguous option %s. Did you mean --%s?", arg, found);
-        else
-                ctl_error("Unknown option %s. See: varta-ctl --help", arg);
 }
 
 static bool apply_lines(Options *o) {
@@ -318,12 +283,15 @@ static bool apply_option(Options *o, Given *given, int c) {
 }
 
 static bool parse_options(int argc, char **argv, Options *options, Given *given) {
+        char refused[REFUSED_SIZE];
         int c;
 
         opterr = 0;
         while ((c = getopt_long(argc, argv, ":hH:M:jqu:rn:d:", long_options, NULL)) >= 0) {
                 if (c == '?' || c == ':') {
-                        explain_option(argv, c);
+                        (void) text_refused_option(refused, sizeof(refused), long_options, argv, c);
+                        refused[0] = (char) toupper((unsigned char) refused[0]);
+                        ctl_error("%s. See: varta-ctl --help", refused);
                         return false;
                 }
                 if (!apply_option(options, given, c))
@@ -332,9 +300,16 @@ static bool parse_options(int argc, char **argv, Options *options, Given *given)
                         given->options[given->n++] = c;
         }
 
+        if (options->host && (options->host[0] == 0 || strcmp(options->host, "@") == 0)) {
+                ctl_error("%s names nobody; allowed: %s",
+                          options->transport == TRANSPORT_HOST ? "--host=" : "--machine=",
+                          options->transport == TRANSPORT_HOST ? "[USER@]HOST"
+                                                               : "[USER@]CONTAINER, or .host for this host");
+                return false;
+        }
         if (options->user && options->transport == TRANSPORT_HOST) {
                 ctl_error("--user and --host= do not go together: there is no way to a user's bus on "
-                          "another host.");
+                          "another host. Allowed: --user --machine=[USER@]CONTAINER");
                 return false;
         }
         return true;
@@ -413,6 +388,10 @@ static CtlExit run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+        CtlExit code;
+
         output_init();
-        return (int) output_finish(run(argc, argv));
+        code = run(argc, argv);
+        password_agent_close();
+        return (int) output_finish(code);
 }

@@ -100,10 +100,15 @@ unsigned output_columns(void) {
         return out.columns;
 }
 
-const char *output_dot(bool filled) {
-        if (!out.utf8)
-                return filled ? "*" : "o";
-        return filled ? "●" : "○";
+const char *output_glyph(Glyph glyph) {
+        static const char *const glyphs[_GLYPH_MAX][2] = {
+                [GLYPH_DOT] = { "*", "●" },
+                [GLYPH_CIRCLE] = { "o", "○" },
+                [GLYPH_ARROW] = { "@", "↻" },
+                [GLYPH_CROSS] = { "x", "×" },
+        };
+
+        return glyphs[glyph][out.utf8];
 }
 
 const char *output_ellipsis(void) {

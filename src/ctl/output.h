@@ -37,8 +37,17 @@ const char *output_colour(Colour colour);
 /* Columns of the terminal; 0 when it is none: lines may be as long as they like. */
 unsigned output_columns(void);
 
-/* "●", or what stands for it where the locale has no UTF-8. */
-const char *output_dot(bool filled);
+/* What a line or a card begins with, as systemctl's do. */
+typedef enum Glyph {
+        GLYPH_DOT,    /* ● runs, nothing is going on */
+        GLYPH_CIRCLE, /* ○ does not run, or is left alone */
+        GLYPH_ARROW,  /* ↻ is being started again, or will be */
+        GLYPH_CROSS,  /* × was given up */
+        _GLYPH_MAX,
+} Glyph;
+
+/* The glyph, or what stands for it where the locale has no UTF-8: * o @ x. */
+const char *output_glyph(Glyph glyph);
 
 /* "…" or "...". */
 const char *output_ellipsis(void);

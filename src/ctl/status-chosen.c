@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "bus/bus-names.h"
 #include "ctl/card.h"
 #include "ctl/format.h"
 #include "ctl/past.h"
@@ -19,10 +20,14 @@
 /* Agents of a unit that have a line on its card. */
 #define MEMBERS_MAX 10U
 
+/* The observer looks through all of its agents to find those of one unit, sixteen thousand at a turn. For more units
+ * than this it is less work for everybody to be told of all. */
+#define UNITS_ASKED_MAX 8U
+
 static void put_unit_card(const Status *s, const UnitRow *u) {
         char buf[FORMAT_TIME_MAX];
 
-        card_title(health_info[unit_health(u)].colour, true, u->name, NULL);
+        card_title(unit_colour(u), unit_glyph(u), u->name, NULL);
         card_line("State", "%s", u->state);
         if (u->mode[0])
                 card_line("Mode", "%s", u->mode);
@@ -51,7 +56,7 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
         char title[FORMAT_TIME_MAX], buf[LOGIN_NAME_MAX + FORMAT_TIME_MAX];
 
         (void) snprintf(title, sizeof(title), "pid %u", a->pid);
-        card_title(health_info[agent_health(a)].colour, true, title, a->unit[0] ? a->unit : "no unit");
+        card_title(health_info[agent_health(a)].colour, GLYPH_DOT, title, a->unit[0] ? a->unit : "no unit");
         card_line("Agent", "%" PRIu64 ", %s", a->id, a->stalled ? "stalled" : "alive");
         card_line("Status", "%s, payload %u", a->status, a->payload);
         card_line("Last beat", "%s, nonce %" PRIu64, status_relative(s, a->last_beat, buf, sizeof(buf)),
@@ -63,14 +68,18 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
                 card_line("Class", "%s", a->class);
 }
 
-/* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. Returns whether
- * something was found. */
+/* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. */
+static bool is_pid(const char *arg, uint32_t *ret) {
+        return parse_u32(arg, 0, UINT32_MAX, ret) >= 0;
+}
+
+/* Marks what an argument means. Returns whether something was found. */
 static bool choose(Status *s, const char *arg) {
         char name[PATTERN_SIZE];
         bool found = false;
         uint32_t pid;
 
-        if (parse_u32(arg, 0, UINT32_MAX, &pid) >= 0) {
+        if (is_pid(arg, &pid)) {
                 for (size_t i = 0; i < s->agents.n_rows; i++)
                         if (s->agents.rows[i].pid == pid)
                                 found = s->agents.rows[i].chosen = s->agents.rows[i].named = true;
@@ -82,6 +91,47 @@ static bool choose(Status *s, const char *arg) {
                 if (unit_glob_match(name, s->units.rows[i].name))
                         found = s->units.rows[i].chosen = true;
         return found;
+}
+
+/* The agents of chosen units. JSON has all of them; a card has a few, and those that are not well first, of as many
+ * as one page brings. */
+static int find_members(Status *s, sd_bus_error *error) {
+        size_t enough = s->options->json == JSON_OFF ? BUS_LIST_AGENTS_MAX : SIZE_MAX, chosen = 0;
+        int r;
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                chosen += s->units.rows[i].chosen;
+        if (chosen > UNITS_ASKED_MAX)
+                return agents_view_find(s->bus, "", 0, SIZE_MAX, &s->agents, error);
+
+        for (size_t i = 0; i < s->units.n_rows; i++) {
+                const UnitRow *u = &s->units.rows[i];
+
+                if (!u->chosen || u->agents == 0)
+                        continue;
+                r = agents_view_find(s->bus, u->name, 0, enough, &s->agents, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *error) {
+        uint32_t pid;
+        int r;
+
+        for (size_t i = 0; i < n_args; i++) {
+                if (!is_pid(args[i], &pid)) {
+                        (void) choose(s, args[i]);
+                        continue;
+                }
+                if (pid == 0)
+                        continue; /* it would stand for any, and no agent has it */
+                r = agents_view_find(s->bus, "", pid, SIZE_MAX, &s->agents, error);
+                if (r < 0)
+                        return r;
+        }
+        return find_members(s, error);
 }
 
 /* Events shown below a card, unless --lines= says otherwise. */
@@ -176,24 +226,31 @@ static void put_chosen_json(const Status *s) {
         output_json(s->options->json, o);
 }
 
-/* One line for each agent of a unit: its own card is had by its pid. */
-static void put_members(const Status *s, const UnitRow *u) {
+static void put_member(const Status *s, const AgentRow *a, bool first) {
         char buf[FORMAT_TIME_MAX];
+
+        card_line(first ? "Processes" : "", "%u, %s, status %s, last beat %s", a->pid,
+                  a->stalled ? "stalled" : "alive", a->status,
+                  status_relative(s, a->last_beat, buf, sizeof(buf)));
+}
+
+/* One line for each agent of a unit, those that are not well first: its own card is had by its pid. */
+static void put_members(const Status *s, const UnitRow *u) {
         unsigned shown = 0;
 
-        for (size_t i = 0; i < s->agents.n_rows; i++) {
-                const AgentRow *a = &s->agents.rows[i];
+        for (Health h = _HEALTH_MAX; h-- > 0;)
+                for (size_t i = 0; i < s->agents.n_rows; i++) {
+                        const AgentRow *a = &s->agents.rows[i];
 
-                if (!a->chosen || strcmp(a->unit, u->name) != 0)
-                        continue;
-                if (shown == MEMBERS_MAX) {
-                        card_line("", "and %u more; see: varta-ctl list %s", u->agents - shown, u->name);
-                        return;
+                        if (!a->chosen || agent_health(a) != h || strcmp(a->unit, u->name) != 0)
+                                continue;
+                        if (shown == MEMBERS_MAX) {
+                                card_line("", "and %u more; see: varta-ctl list %s", u->agents - shown,
+                                          u->name);
+                                return;
+                        }
+                        put_member(s, a, shown++ == 0);
                 }
-                card_line(shown++ == 0 ? "Processes" : "", "%u, %s, status %s, last beat %s", a->pid,
-                          a->stalled ? "stalled" : "alive", a->status,
-                          status_relative(s, a->last_beat, buf, sizeof(buf)));
-        }
 }
 
 static void put_chosen(const Status *s) {

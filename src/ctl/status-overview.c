@@ -12,6 +12,7 @@
 #include "ctl/past.h"
 #include "ctl/status.h"
 #include "util/parse.h"
+#include "util/text.h"
 #include "util/unit-name.h"
 
 static Health fleet_health(const Status *s) {
@@ -69,8 +70,8 @@ static void put_listeners(const Status *s) {
         for (size_t i = 0; i < s->observer.n_listeners; i++) {
                 const ListenerRow *l = &s->observer.listeners[i];
 
-                card_line(i == 0 ? "Listeners" : "", "%s (%s, %s), %" PRIu64 " datagrams", l->address,
-                          l->name, l->transport, l->datagrams);
+                card_line(i == 0 ? "Listeners" : "", "%s (%s, %s), %" PRIu64 " datagram%s", l->address,
+                          l->name, l->transport, l->datagrams, plural(l->datagrams));
         }
 }
 
@@ -122,34 +123,42 @@ static void put_dictionary(const Status *s, CardList *list, const char *name) {
         }
 }
 
+/* A counter, and what one of it and several are called; the same where it is no noun. */
+typedef struct Words {
+        const char *counter, *one, *many;
+} Words;
+
+static void put_counters(const Status *s, CardList *list, const Words *words, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                uint64_t value = observer_view_counter(&s->observer, words[i].counter);
+
+                if (value > 0)
+                        card_list_add(list, "%" PRIu64 " %s", value,
+                                      value == 1 ? words[i].one : words[i].many);
+        }
+}
+
 static void put_refused_frames(const Status *s) {
-        static const struct {
-                const char *counter, *words;
-        } refusals[] = {
-                { "MisSized", "mis-sized" },
-                { "ControlTruncated", "control-truncated" },
-                { "IoErrors", "receive errors" },
-                { "AuthFailures", "auth failures" },
-                { "NamespaceDrops", "foreign namespaces" },
-                { "PidAboveMaxDrops", "pids above the maximum" },
-                { "OriginConflicts", "origin conflicts" },
-                { "NamespaceConflicts", "namespace conflicts" },
-                { "OutOfOrder", "out of order" },
-                { "CapacityExceeded", "beyond the capacity" },
-                { "DecryptFailures", "not decrypted" },
-                { "ReplaysRefused", "replays" },
-                { "SenderTableFull", "beyond the sender table" },
+        static const Words refusals[] = {
+                { "MisSized", "mis-sized", "mis-sized" },
+                { "ControlTruncated", "control-truncated", "control-truncated" },
+                { "IoErrors", "receive error", "receive errors" },
+                { "AuthFailures", "auth failure", "auth failures" },
+                { "NamespaceDrops", "foreign namespace", "foreign namespaces" },
+                { "PidAboveMaxDrops", "pid above the maximum", "pids above the maximum" },
+                { "OriginConflicts", "origin conflict", "origin conflicts" },
+                { "NamespaceConflicts", "namespace conflict", "namespace conflicts" },
+                { "OutOfOrder", "out of order", "out of order" },
+                { "CapacityExceeded", "beyond the capacity", "beyond the capacity" },
+                { "DecryptFailures", "not decrypted", "not decrypted" },
+                { "ReplaysRefused", "replay", "replays" },
+                { "SenderTableFull", "beyond the sender table", "beyond the sender table" },
         };
         uint64_t limited = observer_view_sum(&s->observer, "RateLimited");
         CardList list = { "Refused" };
 
         put_dictionary(s, &list, "DecodeErrors");
-        for (size_t i = 0; i < ELEMENTSOF(refusals); i++) {
-                uint64_t n = observer_view_counter(&s->observer, refusals[i].counter);
-
-                if (n > 0)
-                        card_list_add(&list, "%" PRIu64 " %s", n, refusals[i].words);
-        }
+        put_counters(s, &list, refusals, ELEMENTSOF(refusals));
         if (limited > 0)
                 card_list_add(&list, "%" PRIu64 " rate limited", limited);
         card_list_end(&list);
@@ -157,21 +166,14 @@ static void put_refused_frames(const Status *s) {
 
 /* What was lost on the way, to us or from us: nobody should have to look for that. */
 static void put_losses(const Status *s) {
-        static const struct {
-                const char *counter, *words;
-        } losses[] = {
-                { "QueueDrops", "datagrams dropped by the kernel" },
-                { "SignalsSuppressed", "bus signals" },
-                { "JournalDropped", "journal records" },
+        static const Words losses[] = {
+                { "QueueDrops", "datagram dropped by the kernel", "datagrams dropped by the kernel" },
+                { "SignalsSuppressed", "bus signal", "bus signals" },
+                { "JournalDropped", "journal record", "journal records" },
         };
         CardList list = { "Lost" };
 
-        for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
-                uint64_t n = observer_view_counter(&s->observer, losses[i].counter);
-
-                if (n > 0)
-                        card_list_add(&list, "%" PRIu64 " %s", n, losses[i].words);
-        }
+        put_counters(s, &list, losses, ELEMENTSOF(losses));
         card_list_end(&list);
 }
 
@@ -180,7 +182,7 @@ static void put_observer(const Status *s, const PastView *past, Health health) {
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
-        card_title(health_info[health].colour, true, "varta", description);
+        card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
         put_since(s);
         card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
                   s->observer.stalled);
@@ -201,14 +203,13 @@ static void put_observer(const Status *s, const PastView *past, Health health) {
 
 static void put_unit_line(const Status *s, const UnitRow *u) {
         char name[UNIT_NAME_MAX * 4], buf[FORMAT_TIME_MAX];
-        Health h = unit_health(u);
 
-        (void) printf("%s%s%s %s: ", output_colour(health_info[h].colour), output_dot(true),
+        (void) printf("%s%s%s %s: ", output_colour(unit_colour(u)), output_glyph(unit_glyph(u)),
                       output_colour(COLOUR_NONE), output_text(name, sizeof(name), u->name));
         if (u->stalled > 0)
                 (void) printf("%u of %u stalled", u->stalled, u->agents);
         else if (u->agents > 0)
-                (void) printf("%u agent%s", u->agents, u->agents == 1 ? "" : "s");
+                (void) printf("%u agent%s", u->agents, plural(u->agents));
         else
                 (void) printf("no agent");
         if (u->critical > 0)
@@ -231,7 +232,7 @@ static void put_agent_line(const Status *s, const AgentRow *a) {
         Health h = agent_health(a);
 
         (void) printf("%s%s%s pid %u (no unit): %s, last beat %s\n", output_colour(health_info[h].colour),
-                      output_dot(true), output_colour(COLOUR_NONE), a->pid,
+                      output_glyph(GLYPH_DOT), output_colour(COLOUR_NONE), a->pid,
                       a->stalled ? "stalled" : output_text(status, sizeof(status), a->status),
                       status_relative(s, a->last_beat, buf, sizeof(buf)));
 }

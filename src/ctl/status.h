@@ -37,6 +37,11 @@ extern const HealthInfo health_info[_HEALTH_MAX];
 Health agent_health(const AgentRow *a);
 Health unit_health(const UnitRow *u);
 
+/* What a unit's line and card begin with: the glyph says what recovery does about it, the colour how bad it is. What is
+ * well, but being recovered or left alone, is yellow. */
+Glyph unit_glyph(const UnitRow *u);
+Colour unit_colour(const UnitRow *u);
+
 /* How the words of ListUnits() and of agents look. */
 Colour unit_state_colour(const char *state);
 Colour agent_status_colour(const char *status);
@@ -47,6 +52,10 @@ const char *status_relative(const Status *s, usec_t when, char *buf, size_t size
 /* The observer's card and the lines of what is not well. Returns the exit code. */
 CtlExit status_show_overview(const Status *s);
 
-/* The cards of the units and processes that the arguments name; says on stderr which are not there. Returns the exit
+/* Asks for the agents that the arguments name, by pid or by their unit; s->units is there. Returns 0, or negative errno
+ * with *error set when the answer was one. */
+int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *error);
+
+/* Their cards; says on stderr which are not there. Returns the exit
  * code. */
 CtlExit status_show_chosen(Status *s, char **args, size_t n_args);

@@ -145,7 +145,7 @@ CtlExit verb_verify(const Options *options, char **args, size_t n_args) {
         if (v.messages)
                 output_json(options->json, v.messages);
         else if (errors == 0 && !options->quiet)
-                (void) printf("No error in %zu file%s.\n", files->n_files, files->n_files == 1 ? "" : "s");
+                (void) printf("No error in %zu file%s.\n", files->n_files, plural(files->n_files));
 
         return errors > 0 ? CTL_FAILURE : CTL_OK;
 }

@@ -23,8 +23,10 @@ static CtlExit read_journal(const PastQuery *query, PastView *v) {
         int r;
 
         if (options->transport != TRANSPORT_LOCAL) {
-                ctl_error("--journal reads the journal of this host; there, run: varta-ctl history "
-                          "--journal");
+                ctl_error("--journal reads the journal of this host. Allowed: %s without --journal; or "
+                          "there: varta-ctl%s history --journal",
+                          options->transport == TRANSPORT_HOST ? "--host=" : "--machine=",
+                          options->user ? " --user" : "");
                 return CTL_USAGE;
         }
 

@@ -22,6 +22,7 @@
 #include "ctl/status.h"
 #include "ctl/table.h"
 #include "ctl/view.h"
+#include "util/text.h"
 
 /* More columns than any listing has. */
 #define COLUMNS_MAX 12U
@@ -317,7 +318,7 @@ static void put_count(const Options *options, size_t n, const char *noun, bool i
                 return;
         if (n > 0)
                 (void) fputc('\n', stdout);
-        (void) printf("%zu %s%s listed.%s\n", n, noun, n == 1 ? "" : "s",
+        (void) printf("%zu %s%s listed.%s\n", n, noun, plural(n),
                       idle ? " The observer is idle, waiting for the first beat." : "");
 }
 

@@ -20,6 +20,7 @@
 #include "ctl/link.h"
 #include "ctl/output.h"
 #include "util/bus-forged.h"
+#include "util/text.h"
 
 #define FIELDS_MAX 9
 
@@ -127,8 +128,9 @@ static void put_recovery(json_object *o, char *buf, size_t size) {
 static void put_gave_up(json_object *o, char *buf, size_t size) {
         char span[FORMAT_TIME_MAX];
 
-        (void) snprintf(buf, size, "%s: restarted %" PRIu64 " times within %s", get_text(o, "unit"),
-                        get_u64(o, "restarts"), get_span(o, "window_usec", span, sizeof(span)));
+        (void) snprintf(buf, size, "%s: restarted %" PRIu64 " time%s within %s", get_text(o, "unit"),
+                        get_u64(o, "restarts"), plural(get_u64(o, "restarts")),
+                        get_span(o, "window_usec", span, sizeof(span)));
 }
 
 static void put_rejected(json_object *o, char *buf, size_t size) {
@@ -155,7 +157,8 @@ static void put_overloaded(json_object *o, char *buf, size_t size) {
                 (void) snprintf(buf, size, "verdicts wait, up to %s",
                                 get_span(o, "max_deferral_usec", span, sizeof(span)));
         else
-                (void) snprintf(buf, size, "no more; %" PRIu64 " datagrams lost so far", get_u64(o, "lost"));
+                (void) snprintf(buf, size, "no more; %" PRIu64 " datagram%s lost so far", get_u64(o, "lost"),
+                                plural(get_u64(o, "lost")));
 }
 
 static void put_storm(json_object *o, char *buf, size_t size) {

@@ -5,8 +5,7 @@
  *
  * One card for the observer and one line for every unit that is not well; or the cards of the units and processes
  * that were asked for. The exit code says the same to scripts, so the question "is anything wrong" needs no parsing.
- * Of agents only those are asked for that are not well, and only when the observer counts any; all of them when some were
- * named.
+ * Of agents only those are asked for that are not well, and only when the observer counts any; or those that were named.
  */
 
 #include <errno.h>
@@ -44,6 +43,29 @@ Colour unit_state_colour(const char *state) {
         return strcmp(state, BUS_UNIT_OK) == 0 ? COLOUR_GREEN : COLOUR_YELLOW;
 }
 
+Glyph unit_glyph(const UnitRow *u) {
+        static const struct {
+                const char *state;
+                Glyph glyph;
+        } glyphs[] = {
+                { BUS_UNIT_RECOVERING, GLYPH_ARROW },
+                { BUS_UNIT_BACKOFF, GLYPH_ARROW },
+                { BUS_UNIT_PAUSED, GLYPH_CIRCLE },
+                { BUS_UNIT_GAVE_UP, GLYPH_CROSS },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(glyphs); i++)
+                if (strcmp(u->state, glyphs[i].state) == 0)
+                        return glyphs[i].glyph;
+        return GLYPH_DOT;
+}
+
+Colour unit_colour(const UnitRow *u) {
+        Health h = unit_health(u);
+
+        return h == HEALTH_OK ? unit_state_colour(u->state) : health_info[h].colour;
+}
+
 Colour agent_status_colour(const char *status) {
         if (strcmp(status, "degraded") == 0)
                 return COLOUR_YELLOW;
@@ -64,7 +86,7 @@ static void show_idle(const Options *options) {
         json_object *o;
 
         if (options->json == JSON_OFF) {
-                card_title(COLOUR_NONE, false, "varta", "heartbeat observer");
+                card_title(COLOUR_NONE, GLYPH_CIRCLE, "varta", "heartbeat observer");
                 card_line("State", "idle, waiting for the first beat");
                 if (options->transport == TRANSPORT_LOCAL)
                         card_line("Listening", "%s", link_socket(options));
@@ -77,28 +99,8 @@ static void show_idle(const Options *options) {
         output_json(options->json, o);
 }
 
-static int fetch_all(Status *s, sd_bus *bus, sd_bus_error *error) {
-        int r;
-
-        r = agents_view_fetch(bus, &s->agents, error);
-        if (r < 0)
-                return r;
-        units_view_count(&s->units, &s->agents);
-        return 0;
-}
-
-static int fetch_ailing(Status *s, sd_bus *bus, sd_bus_error *error) {
-        int r;
-
-        if (s->observer.stalled + s->observer.degraded + s->observer.critical == 0)
-                return 0;
-        r = agents_view_fetch_ailing(bus, &s->agents, error);
-        if (r < 0)
-                return r;
-        return units_view_fetch_ailing(&s->units, bus, error);
-}
-
-static int fetch(Status *s, sd_bus *bus, bool chosen, sd_bus_error *error) {
+static int fetch(Status *s, sd_bus *bus, char **args, size_t n_args, sd_bus_error *error) {
+        bool ailing;
         int r;
 
         r = observer_view_fetch(bus, &s->observer, error);
@@ -107,7 +109,14 @@ static int fetch(Status *s, sd_bus *bus, bool chosen, sd_bus_error *error) {
         r = units_view_fetch(bus, &s->units, error);
         if (r < 0)
                 return r;
-        r = chosen ? fetch_all(s, bus, error) : fetch_ailing(s, bus, error);
+        ailing = s->observer.stalled + s->observer.degraded + s->observer.critical > 0;
+        r = ailing ? units_view_fetch_ailing(&s->units, bus, error) : 0;
+        if (r < 0)
+                return r;
+        if (n_args > 0)
+                r = status_fetch_chosen(s, args, n_args, error);
+        else if (ailing)
+                r = agents_view_fetch_ailing(bus, &s->agents, error);
         if (r < 0)
                 return r;
 
@@ -127,7 +136,7 @@ CtlExit verb_status(const Options *options, char **args, size_t n_args) {
                 return code;
 
         s.bus = bus;
-        r = fetch(&s, bus, n_args > 0, &error);
+        r = fetch(&s, bus, args, n_args, &error);
         if (r < 0 && link_is_idle(options, bus, &error)) {
                 show_idle(options);
                 return CTL_OK;

@@ -30,6 +30,7 @@
 #include "ctl/status.h"
 #include "ctl/table.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 #define DELAY_DEFAULT (1 * NSEC_PER_SEC)
 #define DELAY_MIN     (100 * NSEC_PER_MSEC)
@@ -81,7 +82,7 @@ static void put_numbers(const Top *t, FILE *f) {
                        fleet_format_rate(rate, sizeof(rate), fleet_rate(&t->fleet, &t->before)));
         if (o->n_pauses > 0)
                 (void) fprintf(f, "%zu pause%s in force; see: varta-ctl status\n", o->n_pauses,
-                               o->n_pauses == 1 ? "" : "s");
+                               plural(o->n_pauses));
         if (t->has_clock && o->brake_until > t->clock)
                 (void) fprintf(f, "The storm brake holds recovery back.\n");
 }

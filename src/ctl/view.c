@@ -299,14 +299,26 @@ int agent_row_compare(const void *a, const void *b) {
         return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int fetch_page(sd_bus *bus, const char *member, uint32_t cursor, sd_bus_message **ret,
+/* A call that answers with pages of agents. */
+typedef struct PagedCall {
+        const char *member;
+        const char *unit; /* NULL: it takes none, and no pid */
+        uint32_t pid;
+} PagedCall;
+
+static int fetch_page(sd_bus *bus, const PagedCall *call, uint32_t cursor, sd_bus_message **ret,
                       sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = link_new_call(bus, NULL, member, &m);
+        r = link_new_call(bus, NULL, call->member, &m);
         if (r < 0)
                 return r;
+        if (call->unit) {
+                r = sd_bus_message_append(m, "su", call->unit, call->pid);
+                if (r < 0)
+                        return r;
+        }
         r = sd_bus_message_append(m, "uu", cursor, (uint32_t) BUS_LIST_AGENTS_MAX);
         if (r < 0)
                 return r;
@@ -341,32 +353,55 @@ static int read_page(AgentsView *v, sd_bus_message *m, uint32_t *ret_next) {
         return sd_bus_message_read(m, "u", ret_next);
 }
 
-static int fetch_agents(sd_bus *bus, const char *member, size_t enough, AgentsView *ret,
-                        sd_bus_error *error) {
-        _cleanup_(agents_view_done) AgentsView v = {};
+/* In order, and nobody twice who was found by unit and by pid alike. */
+static void put_in_order(AgentsView *v) {
+        size_t kept = 0;
+
+        if (v->n_rows == 0)
+                return;
+        qsort(v->rows, v->n_rows, sizeof(AgentRow), agent_row_compare);
+        for (size_t i = 1; i < v->n_rows; i++)
+                if (v->rows[i].id != v->rows[kept].id)
+                        v->rows[++kept] = v->rows[i];
+        v->n_rows = kept + 1;
+}
+
+/* Adds page after page, until the end or until there are `enough` more rows. */
+static int add_pages(sd_bus *bus, const PagedCall *call, size_t enough, AgentsView *v, sd_bus_error *error) {
         uint32_t cursor = 0, next;
+        size_t before = v->n_rows;
         int r;
 
         do {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
-                r = fetch_page(bus, member, cursor, &m, error);
+                r = fetch_page(bus, call, cursor, &m, error);
                 if (r < 0)
                         return r;
-                r = reserve(&v.pages, v.n_pages, sizeof(sd_bus_message *));
+                r = reserve(&v->pages, v->n_pages, sizeof(sd_bus_message *));
                 if (r < 0)
                         return r;
-                v.pages[v.n_pages++] = sd_bus_message_ref(m);
-                r = read_page(&v, m, &next);
+                v->pages[v->n_pages++] = sd_bus_message_ref(m);
+                r = read_page(v, m, &next);
                 if (r < 0)
                         return r;
                 if (next != 0 && next <= cursor)
                         return -EBADMSG; /* It would go on for ever. */
                 cursor = next;
-        } while (cursor != 0 && v.n_rows < enough);
+        } while (cursor != 0 && v->n_rows - before < enough);
+        return 0;
+}
 
-        if (v.n_rows > 0)
-                qsort(v.rows, v.n_rows, sizeof(AgentRow), agent_row_compare);
+static int fetch_agents(sd_bus *bus, const char *member, size_t enough, AgentsView *ret,
+                        sd_bus_error *error) {
+        _cleanup_(agents_view_done) AgentsView v = {};
+        int r;
+
+        r = add_pages(bus, &(PagedCall){ .member = member }, enough, &v, error);
+        if (r < 0)
+                return r;
+
+        put_in_order(&v);
         *ret = TAKE_VIEW(v);
         return 0;
 }
@@ -377,6 +412,16 @@ int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
 
 int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error) {
         return fetch_agents(bus, "ListAilingAgents", AILING_ENOUGH, ret, error);
+}
+
+int agents_view_find(sd_bus *bus, const char *unit, uint32_t pid, size_t enough, AgentsView *v,
+                     sd_bus_error *error) {
+        const PagedCall call = { .member = "FindAgents", .unit = unit, .pid = pid };
+        int r;
+
+        r = add_pages(bus, &call, enough, v, error);
+        put_in_order(v);
+        return r;
 }
 
 void agents_view_done(AgentsView *v) {
@@ -430,24 +475,6 @@ void units_view_done(UnitsView *v) {
         free(v->rows);
         sd_bus_message_unref(v->message);
         *v = (UnitsView){};
-}
-
-void units_view_count(UnitsView *v, const AgentsView *agents) {
-        size_t u = 0;
-
-        /* Both are sorted by the unit's name. */
-        for (size_t i = 0; i < agents->n_rows; i++) {
-                const AgentRow *a = &agents->rows[i];
-
-                while (u < v->n_rows && strcmp(v->rows[u].name, a->unit) < 0)
-                        u++;
-                if (u == v->n_rows)
-                        return;
-                if (strcmp(v->rows[u].name, a->unit) != 0)
-                        continue;
-                v->rows[u].degraded += strcmp(a->status, "degraded") == 0;
-                v->rows[u].critical += strcmp(a->status, "critical") == 0;
-        }
 }
 
 /* The numbers of one unit, which may have left since its row came. */

@@ -80,6 +80,10 @@ typedef struct AgentsView {
 int agents_view_fetch(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
 /* The same, of those that are stalled or not well by their own word; stops once there are AILING_ENOUGH. */
 int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
+/* Adds those of a unit ("": of any, or of none) and with a pid (0: any) that the view does not have yet; stops once it has
+ * `enough`. Returns as above; the view is usable whatever happens. */
+int agents_view_find(sd_bus *bus, const char *unit, uint32_t pid, size_t enough, AgentsView *v,
+                     sd_bus_error *error);
 /* Nobody reads more lines of trouble than this; whoever wants all of them lists all agents. */
 #define AILING_ENOUGH 1000U
 void agents_view_done(AgentsView *v);
@@ -90,7 +94,7 @@ typedef struct UnitRow {
         uint64_t restarts;
         usec_t backoff_until; /* CLOCK_MONOTONIC; 0: none */
         uint32_t degraded,
-                        critical; /* agents that say so of themselves; filled by units_view_count() or _fetch_ailing() */
+                        critical; /* agents that say so of themselves; filled by units_view_fetch_ailing() */
         bool chosen;              /* as above */
 } UnitRow;
 
@@ -106,8 +110,7 @@ typedef struct UnitsView {
 int units_view_fetch(sd_bus *bus, UnitsView *ret, sd_bus_error *error);
 void units_view_done(UnitsView *v);
 
-/* Counts the agents' own words in the rows of their units: from a list of all agents, or by asking. */
-void units_view_count(UnitsView *v, const AgentsView *agents);
+/* Asks what the units' agents say of themselves, and fills that in. Returns as above. */
 int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error);
 
 /* The rows as JSON. The caller owns the reference. */

@@ -23,6 +23,7 @@
 #include "daemon/privilege.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* The status line is for people: once a second is as fast as they read. */
 #define STATUS_INTERVAL_USEC (1 * USEC_PER_SEC)
@@ -57,10 +58,11 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata) {
         char tail[64] = "";
 
         if (gave_up > 0)
-                (void) snprintf(tail, sizeof(tail), ", %" PRIu32 " units given up", gave_up);
-        (void) sd_notifyf(false, "STATUS=Observing %" PRIu32 " agents, %" PRIu32 " stalled%s (%s)",
-                          observer_tracked(m->observer), observer_stalled(m->observer), tail,
-                          manager_state(m));
+                (void) snprintf(tail, sizeof(tail), ", %" PRIu32 " unit%s given up", gave_up,
+                                plural(gave_up));
+        (void) sd_notifyf(false, "STATUS=Observing %" PRIu32 " agent%s, %" PRIu32 " stalled%s (%s)",
+                          observer_tracked(m->observer), plural(observer_tracked(m->observer)),
+                          observer_stalled(m->observer), tail, manager_state(m));
         return 0;
 }
 
@@ -227,8 +229,7 @@ static int start_observer(Manager *m) {
 
         r = observer_new(&s, &manager_observer_hooks, m, m->start, &m->observer);
         if (r < 0)
-                return log_error_errno(r, "Cannot take memory for %" PRIu32 " agents (Capacity=)",
-                                       s.capacity);
+                return log_error_errno(r, "Cannot take memory for Capacity=%" PRIu32, s.capacity);
         return 0;
 }
 

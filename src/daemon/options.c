@@ -14,6 +14,7 @@
 #include "ingress/listener-udp.h"
 #include "util/log.h"
 #include "util/macro.h"
+#include "util/text.h"
 #include "varta-build.h"
 
 enum {
@@ -109,14 +110,11 @@ static const char *long_name(int value) {
 }
 
 /* What getopt_long() made nothing of: an option that there is not, or one with a value that it does not take. */
-static int refuse_option(char *argv[]) {
-        if (optopt > UCHAR_MAX)
-                fprintf(stderr, "vartad: --%s takes no value\n", long_name(optopt));
-        else if (optopt > 0)
-                fprintf(stderr, "vartad: unknown option \"-%c\"; allowed: " OPTIONS_ALLOWED "\n", optopt);
-        else
-                fprintf(stderr, "vartad: unknown option \"%s\"; allowed: " OPTIONS_ALLOWED "\n",
-                        argv[optind - 1]);
+static int refuse_option(char *argv[], int c) {
+        char refused[256];
+
+        fprintf(stderr, "vartad: %s; allowed: " OPTIONS_ALLOWED "\n",
+                text_refused_option(refused, sizeof(refused), long_options, argv, c));
         return -EINVAL;
 }
 
@@ -155,7 +153,7 @@ static int parse_option(Options *o, int c, char *argv[]) {
                                                : LEVELS_ALLOWED);
                 return -EINVAL;
         default:
-                return refuse_option(argv);
+                return refuse_option(argv, c);
         }
 }
 

@@ -101,7 +101,8 @@ static void journal_stall(const Event *e) {
                 break;
         default:
                 log_struct(LOG_WARNING, MESSAGE_STALL_ID, f.fields, f.n, "%s stalled: no beat for %s%s",
-                           name, format_timespan(span, sizeof(span), nsec_sub(e->now, e->agent.last_beat)),
+                           name,
+                           format_timespan_rough(span, sizeof(span), nsec_sub(e->now, e->agent.last_beat)),
                            e->waited ? " (judged although the observer is overloaded)" : "");
         }
 }
@@ -205,7 +206,7 @@ static void journal_event(const Manager *m, const Event *e) {
         case EVENT_CLOCK_JUMP:
                 log_struct(LOG_NOTICE, MESSAGE_CLOCK_JUMPED_ID, NULL, 0,
                            "The clock jumped by %s: every agent has one threshold of grace",
-                           format_timespan(span, sizeof(span), e->jump));
+                           format_timespan_rough(span, sizeof(span), e->jump));
                 break;
         case EVENT_OVERLOADED:
                 log_struct(LOG_NOTICE, MESSAGE_OVERLOADED_ID, NULL, 0,

@@ -11,14 +11,15 @@
 #include "daemon/manager-private.h"
 #include "daemon/priorities.h"
 #include "util/log.h"
+#include "util/text.h"
 
 static void tell(Manager *m, unsigned kind, uint64_t suppressed) {
         if (kind < _REJECT_CLASS_MAX)
-                log_warning("Refused %" PRIu64 " more (%s) that were not told one by one", suppressed,
+                log_warning("Refused %" PRIu64 " more (%s), not told one by one", suppressed,
                             storm_kind_to_string(kind));
         else
-                log_warning("%" PRIu64 " more events (%s) that were not told one by one", suppressed,
-                            storm_kind_to_string(kind));
+                log_warning("%" PRIu64 " more event%s (%s) not told one by one", suppressed,
+                            plural(suppressed), storm_kind_to_string(kind));
         manager_watch_log(m);
         bus_signal_storm_summary(m->server, storm_kind_to_string(kind), suppressed, STORM_WINDOW);
 }

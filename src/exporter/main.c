@@ -20,6 +20,7 @@
 #include "exporter/server.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "varta-build.h"
 
 /* As vartad and varta-ctl answer wrong usage; other failures are 1. */
@@ -88,17 +89,20 @@ static int check_address(const char *address) {
         return parse_address(address, &info);
 }
 
+static const struct option long_options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, ARG_VERSION },
+        { "user", no_argument, NULL, ARG_USER },
+        { "listen", required_argument, NULL, ARG_LISTEN },
+        {},
+};
+
 static int parse_options(int argc, char *argv[], Options *ret) {
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                { "user", no_argument, NULL, ARG_USER },
-                { "listen", required_argument, NULL, ARG_LISTEN },
-                {},
-        };
+        char refused[256];
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+        opterr = 0; /* it would not suggest anything */
+        while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0)
                 switch (c) {
                 case 'h':
                         help();
@@ -120,7 +124,9 @@ static int parse_options(int argc, char *argv[], Options *ret) {
                                 return r;
                         ret->listen[ret->n_listen++] = optarg;
                         break;
-                default: /* getopt has said what is wrong */
+                default:
+                        fprintf(stderr, "varta-exporter: %s; see --help\n",
+                                text_refused_option(refused, sizeof(refused), long_options, argv, c));
                         return -EINVAL;
                 }
 

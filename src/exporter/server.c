@@ -12,6 +12,9 @@
  * there longest without asking loses its place.
  *
  * Answers are sent from text that all scrapes share, so that a hundred slow readers hold little more memory than one.
+ *
+ * Answers are paced. A storm of scrapes is hundreds of megabytes in a second that go through the caches of a host whose
+ * observer lives in them; beyond a rate that no set of scrapers comes near, who asks waits for their turn, the oldest first.
  */
 
 #include <errno.h>
@@ -24,6 +27,8 @@
 #include <time.h>
 
 #include "exporter/accept.h"
+#include "exporter/pace.h"
+#include "exporter/page.h"
 #include "exporter/server.h"
 #include "exporter/source.h"
 #include "util/fd.h"
@@ -41,24 +46,29 @@
 /* From connecting to the last byte: as long as Prometheus waits by default. */
 #define ANSWER_USEC (10 * USEC_PER_SEC)
 
-/* How much of an answer is handed to the socket at once. */
-#define BLOCK_SIZE 8192U
+/* The loop's default, a quarter of a second, would be a dozen turns at a time. */
+#define TURN_ACCURACY_USEC (USEC_PER_SEC / PACE_RATE)
 
-typedef enum Refusal {
-        REFUSED_UNAUTHORIZED,
-        REFUSED_NOT_FOUND,
-        REFUSED_METHOD,
-        _REFUSED_MAX,
-} Refusal;
+/* What a reader has for sure when all places are taken. Prometheus takes milliseconds. */
+#define READ_USEC (2 * USEC_PER_SEC)
+
+typedef enum ClientState {
+        CLIENT_ASKING,  /* the request is not complete */
+        CLIENT_QUEUED,  /* suspended, until its turn comes */
+        CLIENT_WAITING, /* suspended, until the source has settled */
+        CLIENT_READING,
+        _CLIENT_STATE_MAX,
+        _CLIENT_STATE_INVALID = -EINVAL,
+} ClientState;
 
 typedef struct Client {
         Server *server;
         struct MHD_Connection *connection;
         struct Client *previous, *next; /* the oldest first */
         int fd;                         /* the library's */
-        usec_t since, deadline;
-        bool asked;   /* the request is complete */
-        bool waiting; /* suspended, until the source has settled */
+        ClientState state;
+        bool suspended;
+        usec_t since, answered, deadline;
 } Client;
 
 /* One socket. */
@@ -71,21 +81,17 @@ typedef struct Listener {
 struct Server {
         sd_event *event;
         Source *source;
-        sd_event_source *deadlines;
+        sd_event_source *deadlines, *turns;
+        Pace pace;
+        size_t n_queued;
         Listener listeners[SERVER_SOCKETS_MAX];
         size_t n_listeners;
         Client *first, *last;
         size_t n_clients;
+        bool left; /* one of them is gone */
         char *token;
-        uint64_t scrapes[_SOURCE_STATE_MAX], refused[_REFUSED_MAX], ended;
+        ExporterCounters counters;
 };
-
-/* An answer on its way: what is of now, what all share, the end. */
-typedef struct Page {
-        MetricsText head;
-        SharedText *body; /* NULL: none */
-        MetricsText tail;
-} Page;
 
 static usec_t clock_now(void) {
         struct timespec t;
@@ -109,20 +115,47 @@ static void arm_deadlines(Server *s) {
         (void) sd_event_source_set_enabled(s->deadlines, SD_EVENT_ONESHOT);
 }
 
-static void client_end(Client *c) {
-        c->deadline = USEC_INFINITY;
-        c->server->ended++;
-        /* The library finds the connection closed, and closes the descriptor. */
-        (void) shutdown(c->fd, SHUT_RDWR);
+static void client_suspend(Client *c, ClientState state) {
+        c->state = state;
+        c->suspended = true;
+        c->server->n_queued += state == CLIENT_QUEUED;
+        MHD_suspend_connection(c->connection);
 }
 
-/* Somebody came for the last place: who has been there longest without asking gives up theirs. */
+static void client_resume(Client *c) {
+        if (!c->suspended)
+                return;
+
+        c->suspended = false;
+        c->server->n_queued -= c->state == CLIENT_QUEUED;
+        MHD_resume_connection(c->connection);
+}
+
+static void client_end(Client *c) {
+        c->deadline = USEC_INFINITY;
+        c->server->counters.ended++;
+        /* The library finds the connection closed, and closes the descriptor; it does not look at what is suspended. */
+        (void) shutdown(c->fd, SHUT_RDWR);
+        client_resume(c);
+}
+
+/* The last place is taken: who has been there longest without asking gives up theirs, or else the oldest of those who read,
+ * as soon as it has had its time. */
 static void make_room(Server *s) {
-        for (Client *c = s->first; c && c->next; c = c->next)
-                if (!c->asked && c->deadline != USEC_INFINITY) {
+        Client *reader = NULL;
+
+        for (Client *c = s->first; c && c->next; c = c->next) {
+                if (c->deadline == USEC_INFINITY)
+                        continue;
+                if (c->state == CLIENT_ASKING) {
                         client_end(c);
                         return;
                 }
+                if (!reader && c->state == CLIENT_READING)
+                        reader = c;
+        }
+        if (reader)
+                reader->deadline = MIN(reader->deadline, reader->answered + READ_USEC);
 }
 
 static void client_add(Server *s, struct MHD_Connection *connection, void **ret_context) {
@@ -167,6 +200,7 @@ static void client_remove(Client *c) {
         else
                 s->last = c->previous;
         s->n_clients--;
+        s->left = true;
         free(c);
         arm_deadlines(s);
 }
@@ -194,7 +228,12 @@ static Client *client_of(struct MHD_Connection *connection) {
 static void listener_turn(Listener *l) {
         MHD_UNSIGNED_LONG_LONG wait;
 
-        (void) MHD_run(l->daemon);
+        /* At its limit the library does not look at the listening socket. When a place becomes free it begins to look again with
+         * its next turn, which nothing would bring about while all others are silent. */
+        do {
+                l->server->left = false;
+                (void) MHD_run(l->daemon);
+        } while (l->server->left);
         if (MHD_get_timeout(l->daemon, &wait) != MHD_YES) {
                 (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
                 return;
@@ -230,104 +269,58 @@ static int on_deadline(sd_event_source *source, uint64_t when, void *userdata) {
         return 0;
 }
 
-static void resume_clients(Server *s) {
+static void on_settled(void *userdata) {
+        Server *s = userdata;
+
         for (Client *c = s->first; c; c = c->next)
-                if (c->waiting) {
-                        c->waiting = false;
-                        MHD_resume_connection(c->connection);
-                }
+                if (c->state == CLIENT_WAITING)
+                        client_resume(c);
+        server_turn(s);
 }
 
-static void on_settled(void *userdata) {
-        resume_clients(userdata);
-        server_turn(userdata);
+/* ---- Turns ------------------------------------------------------------------------------------------------ */
+
+static void arm_turns(Server *s, usec_t when) {
+        (void) sd_event_source_set_time(s->turns, when);
+        (void) sd_event_source_set_enabled(s->turns, SD_EVENT_ONESHOT);
+}
+
+/* Whether it is this client's turn; otherwise it will be called again when it is. */
+static bool client_takes_turn(Client *c) {
+        Server *s = c->server;
+        usec_t when;
+
+        if (s->n_queued == 0) {
+                when = pace_take(&s->pace, clock_now());
+                if (when == 0)
+                        return true;
+                arm_turns(s, when);
+        }
+        s->counters.delayed++;
+        client_suspend(c, CLIENT_QUEUED);
+        return false;
+}
+
+static int on_turn(sd_event_source *source, uint64_t time, void *userdata) {
+        Server *s = userdata;
+
+        for (Client *c = s->first; c && s->n_queued > 0; c = c->next) {
+                usec_t when;
+
+                if (c->state != CLIENT_QUEUED || !c->suspended)
+                        continue;
+                when = pace_take(&s->pace, clock_now());
+                if (when > 0) {
+                        arm_turns(s, when);
+                        break;
+                }
+                client_resume(c);
+        }
+        server_turn(s);
+        return 0;
 }
 
 /* ---- Answers ---------------------------------------------------------------------------------------------- */
-
-static void page_free(void *userdata) {
-        Page *p = userdata;
-
-        metrics_text_done(&p->head);
-        metrics_text_done(&p->tail);
-        shared_text_unref(p->body);
-        free(p);
-}
-
-static ssize_t page_read(void *userdata, uint64_t position, char *buf, size_t max) {
-        const Page *p = userdata;
-        const MetricsText *const parts[] = { &p->head, p->body ? &p->body->text : NULL, &p->tail };
-
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
-                size_t n;
-
-                if (!parts[i])
-                        continue;
-                if (position >= parts[i]->size) {
-                        position -= parts[i]->size;
-                        continue;
-                }
-                n = MIN(parts[i]->size - (size_t) position, max);
-                memcpy(buf, parts[i]->text + position, n);
-                return (ssize_t) n;
-        }
-        return MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-static int write_head(const Server *s, MetricsForm form, MetricsText *text) {
-        static const char *const scrapes[_SOURCE_STATE_MAX] = {
-                [SOURCE_NONE] = "none",
-                [SOURCE_STALE] = "stale",
-                [SOURCE_FRESH] = "fresh",
-        };
-        static const char *const refusals[_REFUSED_MAX] = {
-                [REFUSED_UNAUTHORIZED] = "unauthorized",
-                [REFUSED_NOT_FOUND] = "not-found",
-                [REFUSED_METHOD] = "method",
-        };
-        _cleanup_(metrics_freep) Metrics *m = NULL;
-        SourceState state = source_state(s->source);
-        int r;
-
-        r = metrics_new(&m);
-        if (r < 0)
-                return r;
-
-        /* Numbers without a unit take no memory: these cannot fail. */
-        (void) metrics_put_number(m, "Up", NULL, 0, state == SOURCE_FRESH);
-        if (state != SOURCE_NONE) {
-                (void) metrics_put_number(m, "SnapshotAgeUSec", NULL, 0, source_age(s->source));
-                (void) metrics_put_number(m, "SnapshotDurationUSec", NULL, 0, source_duration(s->source));
-        }
-        for (size_t i = 0; i < _SOURCE_STATE_MAX; i++)
-                (void) metrics_put_number(m, "Scrapes", scrapes[i], 0, s->scrapes[i]);
-        for (size_t i = 0; i < _REFUSED_MAX; i++)
-                (void) metrics_put_number(m, "RequestsRefused", refusals[i], 0, s->refused[i]);
-        (void) metrics_put_number(m, "ConnectionsEnded", NULL, 0, s->ended);
-        (void) metrics_put_number(m, "SnapshotFailures", NULL, 0, source_failures(s->source));
-        return metrics_write(m, METRICS_SCRAPE | METRICS_EXPORTER, form, text);
-}
-
-static int page_new(const Server *s, MetricsForm form, Page **ret) {
-        Page *p = calloc(1, sizeof(Page));
-        int r;
-
-        if (!p)
-                return -ENOMEM;
-
-        r = write_head(s, form, &p->head);
-        if (r >= 0)
-                r = source_text(s->source, form, &p->body);
-        if (r >= 0)
-                r = metrics_write_end(form, &p->tail);
-        if (r < 0) {
-                page_free(p);
-                return r;
-        }
-
-        *ret = p;
-        return 0;
-}
 
 /* Sends an answer, whose reference is taken. The connection ends with it: a scrape costs one either way, and a connection that
  * stays is one more to watch. */
@@ -367,7 +360,7 @@ static enum MHD_Result refuse(Server *s, struct MHD_Connection *connection, Refu
         };
         struct MHD_Response *response = constant(answers[why].text);
 
-        s->refused[why]++;
+        s->counters.refused[why]++;
         if (response && answers[why].header)
                 (void) MHD_add_response_header(response, answers[why].header, answers[why].value);
         return answer(connection, answers[why].status, PLAIN, response);
@@ -382,23 +375,15 @@ static enum MHD_Result answer_index(struct MHD_Connection *connection) {
 }
 
 static enum MHD_Result answer_metrics(Server *s, struct MHD_Connection *connection) {
-        MetricsForm form;
+        const char *accept =
+                        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+        MetricsForm form = accept_choose(accept);
         struct MHD_Response *response;
-        Page *page;
 
-        form = accept_choose(
-                        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
-        s->scrapes[source_state(s->source)]++;
-        if (page_new(s, form, &page) < 0)
+        s->counters.scrapes[source_state(s->source)]++;
+        if (page_response(s->source, &s->counters, form, &response) < 0)
                 return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, PLAIN, constant("Out of memory.\n"));
 
-        response = MHD_create_response_from_callback(
-                        page->head.size + page->tail.size + (page->body ? page->body->text.size : 0),
-                        BLOCK_SIZE, page_read, page, page_free);
-        if (!response) {
-                page_free(page);
-                return MHD_NO;
-        }
         (void) MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
         return answer(connection, MHD_HTTP_OK, metrics_content_type(form), response);
 }
@@ -416,23 +401,10 @@ static bool is_allowed(const Server *s, struct MHD_Connection *connection) {
         return given && token_equal(s->token, strlen(s->token), given, size);
 }
 
-/* The library's word for "the request is there". Called again when a suspended connection goes on. */
-static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **context) {
-        Client *c = client_of(connection);
-        Server *s = userdata;
-        bool again;
-
-        if (!c)
-                return MHD_NO;
-
-        again = c->asked;
-        c->asked = true;
-        if (!again) {
-                c->deadline = c->since + ANSWER_USEC;
-                arm_deadlines(s);
-        }
+/* An answer, or none yet: the client is suspended then. */
+static enum MHD_Result decide(Client *c, const char *url, const char *method) {
+        struct MHD_Connection *connection = c->connection;
+        Server *s = c->server;
 
         if (strcmp(url, "/") != 0 && strcmp(url, "/metrics") != 0)
                 return refuse(s, connection, REFUSED_NOT_FOUND);
@@ -443,12 +415,38 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         if (!is_allowed(s, connection))
                 return refuse(s, connection, REFUSED_UNAUTHORIZED);
 
-        if (!again && source_ask(s->source)) {
-                c->waiting = true;
-                MHD_suspend_connection(connection);
+        if (c->state == CLIENT_ASKING && !client_takes_turn(c))
+                return MHD_YES;
+        if (c->state != CLIENT_WAITING && source_ask(s->source)) {
+                client_suspend(c, CLIENT_WAITING);
                 return MHD_YES;
         }
         return answer_metrics(s, connection);
+}
+
+/* The library's word for "the request is there". Called again when a suspended connection goes on. */
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **context) {
+        Client *c = client_of(connection);
+        enum MHD_Result r;
+
+        /* One that was ended while it waited is called a last time. */
+        if (!c || c->deadline == USEC_INFINITY)
+                return MHD_NO;
+
+        if (c->state == CLIENT_ASKING)
+                c->deadline = c->since + ANSWER_USEC;
+
+        r = decide(c, url, method);
+        if (!c->suspended) {
+                c->state = CLIENT_READING;
+                c->answered = clock_now();
+                if (c->server->n_clients >= CONNECTIONS_MAX)
+                        make_room(c->server);
+                arm_deadlines(c->server);
+        }
+        return r;
 }
 
 /* ---- The server ------------------------------------------------------------------------------------------- */
@@ -494,6 +492,12 @@ int server_new(sd_event *event, bool user, const char *token, Server **ret) {
         r = sd_event_source_set_enabled(s->deadlines, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        r = sd_event_add_time(event, &s->turns, CLOCK_MONOTONIC, 0, TURN_ACCURACY_USEC, on_turn, s);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(s->turns, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(s);
         return 0;
@@ -512,10 +516,12 @@ Server *server_free(Server *s) {
                 return NULL;
 
         /* The library cannot end what is suspended. */
-        resume_clients(s);
+        for (Client *c = s->first; c; c = c->next)
+                client_resume(c);
         for (size_t i = 0; i < s->n_listeners; i++)
                 listener_done(&s->listeners[i]);
         sd_event_source_disable_unref(s->deadlines);
+        sd_event_source_disable_unref(s->turns);
         source_free(s->source);
         sd_event_unref(s->event);
         if (s->token)

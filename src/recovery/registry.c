@@ -2,8 +2,8 @@
 
 /*
  * Two tables of fixed size with chained buckets. Chains (and not open addressing, as in the tracker) because entries
- * come and go rarely here and removal is simplest with them; the memory is calloc()ed, so that a table for a million
- * stalls costs what the stalls that really stand cost.
+ * come and go rarely here and removal is simplest with them; the memory is calloc()ed and an empty table is all zeros, so
+ * that a table for a million stalls costs what the stalls that really stand cost.
  *
  * A unit's entry outlives its stalls: it holds the ladder and the counts that status shows. When the table is full,
  * the oldest entry goes that has nothing in force: no stall, no action, no back-off, not given up.
@@ -44,16 +44,10 @@ static uint32_t hash_name(const char *name) {
         return h ^ (h >> 16);
 }
 
-static uint32_t *new_buckets(uint32_t n) {
-        uint32_t *b;
-
-        b = malloc(n * sizeof(uint32_t));
-        if (!b)
-                return NULL;
-        memset(b, 0xff, n * sizeof(uint32_t)); /* REGISTRY_NONE, all of them */
-        return b;
+/* What buckets, chains and the lists of free entries hold: an entry's number and one, so that zero is none. */
+static uint32_t link_to(uint32_t i) {
+        return i + 1;
 }
-static_assert(REGISTRY_NONE == UINT32_C(0xffffffff), "new_buckets() fills with that byte");
 
 int registry_init(Registry *g, uint32_t stalls, uint32_t units) {
         uint32_t n_stalls, n_units;
@@ -66,16 +60,14 @@ int registry_init(Registry *g, uint32_t stalls, uint32_t units) {
         n_units = buckets_for(units);
         *g = (Registry){
                 .stalls = calloc(stalls, sizeof(RecoveryStall)),
-                .stall_buckets = new_buckets(n_stalls),
+                .stall_buckets = calloc(n_stalls, sizeof(uint32_t)),
                 .stalls_max = stalls,
                 .stall_mask = n_stalls - 1,
-                .stall_free = REGISTRY_NONE,
                 .orphans = LIST_EMPTY,
                 .units = calloc(units, sizeof(RecoveryUnit)),
-                .unit_buckets = new_buckets(n_units),
+                .unit_buckets = calloc(n_units, sizeof(uint32_t)),
                 .units_max = units,
                 .unit_mask = n_units - 1,
-                .unit_free = REGISTRY_NONE,
                 .unit_first = REGISTRY_NONE,
                 .unit_last = REGISTRY_NONE,
         };
@@ -97,14 +89,15 @@ void registry_done(Registry *g) {
 /* ---- Stalls ----------------------------------------------------------------------------------------------- */
 
 RecoveryStall *registry_stall(Registry *g, uint64_t agent) {
-        uint32_t i;
+        RecoveryStall *s;
 
         assert(g);
 
-        for (i = g->stall_buckets[hash_id(agent) & g->stall_mask]; i != REGISTRY_NONE;
-             i = g->stalls[i].hash_next)
-                if (g->stalls[i].agent.id == agent)
-                        return &g->stalls[i];
+        for (uint32_t l = g->stall_buckets[hash_id(agent) & g->stall_mask]; l > 0; l = s->hash_next) {
+                s = &g->stalls[l - 1];
+                if (s->agent.id == agent)
+                        return s;
+        }
         return NULL;
 }
 
@@ -190,8 +183,8 @@ RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, StallReas
         assert(agent);
         assert(agent->id != 0 || unit);
 
-        if (g->stall_free != REGISTRY_NONE) {
-                i = g->stall_free;
+        if (g->stall_free > 0) {
+                i = g->stall_free - 1;
                 g->stall_free = g->stalls[i].hash_next;
         } else if (g->stall_fresh < g->stalls_max)
                 i = g->stall_fresh++;
@@ -204,12 +197,11 @@ RecoveryStall *registry_stall_add(Registry *g, const AgentInfo *agent, StallReas
                 .reason = reason,
                 .refusal = _RECOVERY_REFUSAL_INVALID,
                 .again_at = NSEC_INFINITY,
-                .hash_next = REGISTRY_NONE,
         };
         if (agent->id != 0) {
                 bucket = &g->stall_buckets[hash_id(agent->id) & g->stall_mask];
                 s->hash_next = *bucket;
-                *bucket = i;
+                *bucket = link_to(i);
         }
         s->unit = unit ? registry_unit_number(g, unit) : REGISTRY_NONE;
         s->due = unit;
@@ -239,12 +231,12 @@ void registry_stall_remove(Registry *g, RecoveryStall *s) {
         else {
                 uint32_t *p = &g->stall_buckets[hash_id(s->agent.id) & g->stall_mask];
 
-                while (*p != i)
-                        p = &g->stalls[*p].hash_next;
+                while (*p != link_to(i))
+                        p = &g->stalls[*p - 1].hash_next;
                 *p = s->hash_next;
         }
         s->hash_next = g->stall_free;
-        g->stall_free = i;
+        g->stall_free = link_to(i);
         g->stalls_used--;
 }
 
@@ -258,15 +250,16 @@ RecoveryUnit *registry_stall_unit(const Registry *g, const RecoveryStall *s) {
 /* ---- Units ------------------------------------------------------------------------------------------------ */
 
 RecoveryUnit *registry_unit(const Registry *g, const char *name) {
-        uint32_t i;
+        RecoveryUnit *u;
 
         assert(g);
         assert(name);
 
-        for (i = g->unit_buckets[hash_name(name) & g->unit_mask]; i != REGISTRY_NONE;
-             i = g->units[i].hash_next)
-                if (strcmp(g->units[i].name, name) == 0)
-                        return &g->units[i];
+        for (uint32_t l = g->unit_buckets[hash_name(name) & g->unit_mask]; l > 0; l = u->hash_next) {
+                u = &g->units[l - 1];
+                if (strcmp(u->name, name) == 0)
+                        return u;
+        }
         return NULL;
 }
 
@@ -282,8 +275,8 @@ static void unit_release(Registry *g, RecoveryUnit *u) {
 
         unit_reader_cancel(&u->reader);
         unit_watch_stop(&u->watch);
-        while (*p != i)
-                p = &g->units[*p].hash_next;
+        while (*p != link_to(i))
+                p = &g->units[*p - 1].hash_next;
         *p = u->hash_next;
         u->name[0] = '\0';
         if (u->prev == REGISTRY_NONE)
@@ -295,7 +288,7 @@ static void unit_release(Registry *g, RecoveryUnit *u) {
         else
                 g->units[u->next].prev = u->prev;
         u->hash_next = g->unit_free;
-        g->unit_free = i;
+        g->unit_free = link_to(i);
         g->units_used--;
 }
 
@@ -318,10 +311,10 @@ RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now) {
         u = registry_unit(g, name);
         if (u)
                 return u;
-        if (g->unit_free == REGISTRY_NONE && g->unit_fresh == g->units_max && !unit_make_room(g, now))
+        if (g->unit_free == 0 && g->unit_fresh == g->units_max && !unit_make_room(g, now))
                 return NULL;
-        if (g->unit_free != REGISTRY_NONE) {
-                i = g->unit_free;
+        if (g->unit_free > 0) {
+                i = g->unit_free - 1;
                 g->unit_free = g->units[i].hash_next;
         } else
                 i = g->unit_fresh++;
@@ -342,7 +335,7 @@ RecoveryUnit *registry_unit_take(Registry *g, const char *name, nsec_t now) {
                 .hash_next = *bucket,
         };
         (void) snprintf(u->name, sizeof(u->name), "%s", name);
-        *bucket = i;
+        *bucket = link_to(i);
         if (g->unit_last == REGISTRY_NONE)
                 g->unit_first = i;
         else

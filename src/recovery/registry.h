@@ -43,7 +43,7 @@ typedef struct RecoveryStall {
 
         uint32_t unit;       /* REGISTRY_NONE: of no unit */
         uint32_t prev, next; /* in the list of the unit */
-        uint32_t hash_next;  /* doubles as the link of the free list */
+        uint32_t hash_next; /* 0: the last one, else a number and one; doubles as the link of the free list */
 } RecoveryStall;
 
 typedef struct RecoveryUnit RecoveryUnit;

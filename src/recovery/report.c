@@ -15,11 +15,8 @@
 #include "util/text.h"
 #include "util/unit-name.h"
 
-/* Nobody reads nanoseconds in a sentence. */
 static const char *span(char buf[FORMAT_TIMESPAN_MAX], nsec_t t) {
-        if (t < NSEC_INFINITY)
-                t -= t % (t < NSEC_PER_MINUTE ? NSEC_PER_MSEC : NSEC_PER_SEC);
-        return format_timespan(buf, FORMAT_TIMESPAN_MAX, t);
+        return format_timespan_rough(buf, FORMAT_TIMESPAN_MAX, t);
 }
 
 static void add(Recovery *r, const char *format, ...) _printf_(2, 3);
@@ -184,18 +181,19 @@ static void add_refusal(Recovery *r, const char *unit, const ReportRefusal *refu
                 add_unit_not_active(r, f);
                 break;
         case REFUSAL_QUORUM:
-                add(r, "Nothing is done: %u of the unit's %u agents are stalled, and Quorum=%s.", f->stalled,
-                    f->agents, format_quorum(quorum, sizeof(quorum), &f->quorum));
+                add(r, "Nothing is done: of the unit's %u agent%s %u %s stalled, and Quorum=%s.", f->agents,
+                    plural(f->agents), f->stalled, f->stalled == 1 ? "is" : "are",
+                    format_quorum(quorum, sizeof(quorum), &f->quorum));
                 break;
         case REFUSAL_BACKOFF:
                 add(r, "Nothing is done yet: the last attempt was too recent (RestartBackoffSec=).");
                 break;
         case REFUSAL_GAVE_UP:
                 add(r,
-                    "Nothing more is done: the unit was restarted %u times within %s (RestartLimit=). "
+                    "Nothing more is done: the unit was restarted %u time%s within %s (RestartLimit=). "
                     "`varta-ctl resume %s` or a restart by hand begins anew.",
-                    refusal->policy->restart_limit.count, span(buf, refusal->policy->restart_limit.span),
-                    unit);
+                    refusal->policy->restart_limit.count, plural(refusal->policy->restart_limit.count),
+                    span(buf, refusal->policy->restart_limit.span), unit);
                 break;
         default:
                 add(r, "%s", refusal_sentences[refusal->decision->refusal]);

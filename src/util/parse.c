@@ -531,6 +531,14 @@ char *format_timespan(char *buf, size_t size, nsec_t n) {
         return buf;
 }
 
+char *format_timespan_rough(char *buf, size_t size, nsec_t n) {
+        if (n >= NSEC_PER_MINUTE && n < NSEC_INFINITY)
+                n -= n % NSEC_PER_SEC;
+        else if (n >= NSEC_PER_USEC && n < NSEC_INFINITY)
+                n -= n % (n < NSEC_PER_MSEC ? NSEC_PER_USEC : NSEC_PER_MSEC);
+        return format_timespan(buf, size, n);
+}
+
 char *format_rate(char *buf, size_t size, const Rate *rate) {
         char span[FORMAT_TIMESPAN_MAX];
         const char *s;

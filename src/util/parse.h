@@ -86,6 +86,9 @@ int parse_hex(const char *s, uint8_t *buf, size_t size, size_t *ret_n);
 
 /* "1min 30s", "500ms", "0", "infinity"; days are the largest unit, because months and years are not exact. */
 char *format_timespan(char *buf, size_t size, nsec_t n);
+/* The same for sentences, where nobody reads nanoseconds: cut off after the milliseconds, from a minute on after the
+ * seconds. */
+char *format_timespan_rough(char *buf, size_t size, nsec_t n);
 char *format_rate(char *buf, size_t size, const Rate *rate);
 char *format_quorum(char *buf, size_t size, const Quorum *quorum);
 char *format_span_range(char *buf, size_t size, const SpanRange *range);

@@ -8,8 +8,10 @@
 #include "util/text.h"
 
 #include <assert.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "util/macro.h"
@@ -151,5 +153,54 @@ char *text_printable(char *buf, size_t size, const char *s) {
         }
 
         buf[n] = '\0';
+        return buf;
+}
+
+/* The option that was meant by "--name" or "--name=value", NULL when none is near; and how many begin like that. */
+static const char *find_option(const struct option *options, const char *arg, unsigned *ret_begin) {
+        unsigned distance, nearest = UINT_MAX, begin = 0;
+        size_t n = strcspn(arg + 2, "=");
+        const char *found = NULL;
+        char name[64];
+
+        (void) snprintf(name, sizeof(name), "%.*s", (int) n, arg + 2);
+        for (const struct option *o = options; o->name; o++) {
+                begin += n > 0 && strncmp(o->name, arg + 2, n) == 0;
+                if (text_is_similar(name, o->name, &distance) && distance < nearest) {
+                        nearest = distance;
+                        found = o->name;
+                }
+        }
+        *ret_begin = begin;
+        return found;
+}
+
+char *text_refused_option(char *buf, size_t size, const struct option *options, char *const argv[], int c) {
+        const char *arg = argv[optind - 1], *meant;
+        bool is_long = strncmp(arg, "--", 2) == 0;
+        unsigned begin;
+
+        if (c == ':') {
+                if (is_long)
+                        (void) snprintf(buf, size, "%s= needs a value", arg);
+                else
+                        (void) snprintf(buf, size, "-%c needs a value", optopt);
+                return buf;
+        }
+
+        /* A known one is only refused for its value. By argv that cannot be told: it may still stand before "-xh". */
+        for (const struct option *o = options; o->name && optopt != 0; o++)
+                if (o->val == optopt) {
+                        (void) snprintf(buf, size, "--%s takes no value", o->name);
+                        return buf;
+                }
+        if (optopt != 0) {
+                (void) snprintf(buf, size, "unknown option \"-%c\"", optopt);
+                return buf;
+        }
+
+        meant = find_option(options, arg, &begin);
+        (void) snprintf(buf, size, "%s option \"%s\"%s%s%s", begin > 1 ? "ambiguous" : "unknown", arg,
+                        meant ? " (did you mean --" : "", meant ?: "", meant ? "?)" : "");
         return buf;
 }

@@ -2,6 +2,7 @@
 
 /* The daemon's way of a beat, with made-up identities. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +89,44 @@ static const ObserverHooks observer_hooks = {
         .unit_rules = on_unit_rules,
 };
 
+/* ---- recovery, as far as a loop without a unit needs it --------------------------------------------------- */
+
+static void on_record(void *userdata, const RecoveryRecord *record) {
+}
+
+static void on_policy(void *userdata, const char *unit, UnitPolicy *ret) {
+        *ret = (UnitPolicy){};
+}
+
+static int on_agent(void *userdata, uint64_t id, AgentInfo *ret) {
+        return -ENOENT;
+}
+
+static void on_agents(void *userdata, const char *unit, RecoveryAgents *ret) {
+        *ret = (RecoveryAgents){};
+}
+
+/* What the timer tells how late it was. */
+static int make_recovery(Rig *rig, uint32_t capacity) {
+        static const RecoveryHooks hooks = {
+                .now = on_now,
+                .record = on_record,
+                .policy = on_policy,
+                .agent = on_agent,
+                .agents = on_agents,
+        };
+        const RecoverySettings settings = {
+                .clock = CLOCK_MONOTONIC,
+                .stalls = capacity,
+                .units = 1,
+                .state_fd = -1,
+                .recheck = NSEC_PER_SEC,
+                .priority = PRIORITY_RECOVERY,
+        };
+
+        return recovery_new(rig->manager.event, &settings, &hooks, rig, &rig->manager.recovery);
+}
+
 void rig_init(Rig *rig, uint32_t capacity, nsec_t threshold) {
         IngressPriorities priorities = { .normal = PRIORITY_INGRESS, .yielding = PRIORITY_INGRESS_YIELDING };
         ObserverSettings settings = {
@@ -108,7 +147,8 @@ void rig_init(Rig *rig, uint32_t capacity, nsec_t threshold) {
         if (sd_event_new(&m->event) < 0 || manager_timing_start(m) < 0 ||
             ingress_new(m->event, &ingress_hooks, rig, priorities, (const uint64_t[]){ 1, 2 }, &m->ingress) <
                             0 ||
-            observer_new(&settings, &observer_hooks, rig, manager_now(m), &m->observer) < 0)
+            observer_new(&settings, &observer_hooks, rig, manager_now(m), &m->observer) < 0 ||
+            make_recovery(rig, capacity) < 0)
                 bench_die("Cannot make an observer for %" PRIu32 " agents", capacity);
 }
 
@@ -116,6 +156,7 @@ void rig_done(Rig *rig) {
         Manager *m = &rig->manager;
 
         (void) ingress_free(m->ingress);
+        (void) recovery_free(m->recovery);
         (void) observer_free(m->observer);
         sd_event_source_disable_unref(m->timer);
         sd_event_source_disable_unref(m->stalls);

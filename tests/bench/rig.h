@@ -3,7 +3,7 @@
 
 /*
  * The daemon's way of a beat in a process of our own: sd-event, src/ingress, src/core and src/daemon/timing.c as they
- * are, wired as src/daemon/receiving.c wires them.
+ * are, wired as src/daemon/receiving.c wires them, and recovery's tables beside them.
  *
  * One thing is made up, because no machine has a million processes: the kernel attests the bench's own pid on every
  * datagram, and the hook between ingress and core writes the frame's pid in its place. From there on each beat is that

@@ -32,7 +32,8 @@ void ctl_stage_done(CtlStage *s) {
 }
 
 void ctl_stage_run(CtlStage *s, const char *const *args, Outcome *ret) {
-        const char *environment[] = { s->address, "LC_ALL=C.UTF-8", "TZ=UTC", "SYSTEMD_COLORS", NULL };
+        const char *environment[] = { s->address, "LC_ALL=C.UTF-8", "TZ=UTC", s->colours ?: "SYSTEMD_COLORS",
+                                      NULL };
         const char *all[CTL_ARGS_MAX + 3] = { VARTA_CTL, s->option };
 
         for (size_t i = 0; i < CTL_ARGS_MAX && args[i]; i++)

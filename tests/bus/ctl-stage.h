@@ -10,6 +10,7 @@
 typedef struct CtlStage {
         PrivateBus bus;
         Fixture f;
+        const char *colours; /* "SYSTEMD_COLORS=1"; NULL: none */
         char address[160], socket[96], option[112];
 } CtlStage;
 

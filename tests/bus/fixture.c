@@ -76,6 +76,8 @@ static void hook_unit(void *userdata, uint16_t unit, const char *name, BusUnit *
                 *ret = (BusUnit){ "enforce", BUS_UNIT_BACKOFF, "no-beat", 5, 1234567 };
         else
                 ret->mode = "warn";
+        if (strcmp(name, "worker@2.service") == 0)
+                ret->state = ((Fixture *) userdata)->unit_state;
 }
 
 static const char *hook_ailing_unit(void *userdata, uint32_t *cursor) {
@@ -176,7 +178,7 @@ static bool hook_pause_at(void *userdata, size_t i, BusPause *ret) {
 }
 
 static usec_t hook_brake_until(void *userdata) {
-        return 7654321;
+        return ((Fixture *) userdata)->brake_until;
 }
 
 static const char *hook_log_level(void *userdata) {

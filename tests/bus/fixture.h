@@ -39,7 +39,9 @@ typedef struct Fixture {
         bool user_bus;
         uint64_t journal_dropped;
         size_t n_listeners, n_pauses;
-        const char *ailing[3]; /* units that recovery knows; up to NULL */
+        const char *ailing[3];  /* units that recovery knows; up to NULL */
+        const char *unit_state; /* of worker@2.service; NULL: what its agents make of it */
+        usec_t brake_until;
         int reload_error;
         const char *reload_reason; /* NULL: none given */
 

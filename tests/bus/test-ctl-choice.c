@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl-stage.h"
 
@@ -125,10 +126,112 @@ START_TEST(test_escapes) {
 }
 END_TEST
 
+/* The glyph says what recovery does, the colour how bad it is; on the unit's line, and on its card. */
+START_TEST(test_glyphs) {
+        static const struct {
+                const char *state;
+                VlpStatus status;
+                int code;
+                const char *dot;
+        } rows[] = {
+                { BUS_UNIT_STALLED, VLP_STATUS_OK, 3, "\033[0;1;31m●" },
+                { BUS_UNIT_GAVE_UP, VLP_STATUS_OK, 3, "\033[0;1;31m×" },
+                { BUS_UNIT_BACKOFF, VLP_STATUS_OK, 0, "\033[0;1;33m↻" },
+                { BUS_UNIT_RECOVERING, VLP_STATUS_OK, 0, "\033[0;1;33m↻" },
+                { BUS_UNIT_PAUSED, VLP_STATUS_OK, 0, "\033[0;1;33m○" },
+                { BUS_UNIT_PAUSED, VLP_STATUS_CRITICAL, 4, "\033[0;1;33m○" },
+                { BUS_UNIT_OK, VLP_STATUS_DEGRADED, 4, "\033[0;1;33m●" },
+                { BUS_UNIT_OK, VLP_STATUS_OK, 0, "\033[0;1;32m●" },
+        };
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.colours = "SYSTEMD_COLORS=1";
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                bool well = strcmp(rows[i].state, BUS_UNIT_OK) == 0 && rows[i].code == 0;
+                char line[64], card[64];
+                const CtlCase cases[] = {
+                        { rows[i].state, { "status", "worker@2" }, rows[i].code, card, "" },
+                        { rows[i].state, { "status" }, rows[i].code, well ? NULL : line, "" },
+                };
+
+                s.f.unit_state = rows[i].state;
+                fixture_beat(&s.f, 1002, rows[i].status);
+                (void) snprintf(line, sizeof(line), "%s\033[0m worker@2.service: 1 agent", rows[i].dot);
+                (void) snprintf(card, sizeof(card), "%s\033[0m worker@2.service\n", rows[i].dot);
+                ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        }
+        ctl_stage_done(&s);
+}
+END_TEST
+
+START_TEST(test_brake) {
+        static const CtlCase holds[] = {
+                { "the card says so, until when, and how to end it",
+                  { "status" },
+                  0,
+                  "  Storm brake: holds, ends in 2h; release it with: varta-ctl resume brake\n",
+                  "" },
+                { "so does top", { "top", "-d100ms" }, 0, "The storm brake holds recovery back.\n", "" },
+        };
+        static Outcome o;
+        struct timespec now;
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        /* Shown to the minute: the slowest machine has one to come here. */
+        ck_assert_int_ge(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+        s.f.brake_until = ((usec_t) now.tv_sec + 2 * 3600 + 59) * USEC_PER_SEC;
+        ctl_stage_cases(&s, holds, ELEMENTSOF(holds));
+
+        for (unsigned i = 0; i < 2; i++) {
+                s.f.brake_until = i;
+                ctl_stage_run(&s, (const char *[]){ "status", NULL }, &o);
+                ck_assert_msg(!strstr(o.out, "brake"), "one that holds no more:\n%s", o.out);
+        }
+        ctl_stage_done(&s);
+}
+END_TEST
+
+/* More units than are asked for one by one, and more processes than a card has lines for. */
+START_TEST(test_chosen_of_many) {
+        static const CtlCase cases[] = {
+                { "one unit of many", { "status", "worker@7" }, 0, "       Agents: 12, 0 stalled\n", "" },
+                { "its first lines", { "status", "worker@7" }, 0, "    Processes: 1007, alive", "" },
+                { "and its last", { "status", "worker@7" }, 0, "             : 1097, alive", "" },
+                { "and how many more",
+                  { "status", "worker@7" },
+                  0,
+                  "             : and 2 more; see: varta-ctl list worker@7.service\n",
+                  "" },
+                { "all units", { "status", "worker@*" }, 0, "             : 1090, alive", "" },
+        };
+        static Outcome o;
+        size_t n = 0;
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        for (uint32_t pid = 1000; pid < 1120; pid++)
+                fixture_beat(&s.f, pid, VLP_STATUS_OK);
+        ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_run(&s, (const char *[]){ "status", "-j", "worker@*", "1007", NULL }, &o);
+        for (const char *p = o.out; (p = strstr(p, "\"last_nonce\":")); p++)
+                n++;
+        ck_assert_uint_eq(n, 120);
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "nothing that the observer says moves the cursor", test_escapes },
                 { "what is listed, and in which order; history and policies", test_choice },
+                { "cards of some units among many", test_chosen_of_many },
+                { "a unit's glyph tells its state, the colour how bad it is", test_glyphs },
+                { "the brake is on the card while it holds", test_brake },
                 { "what is paused is on the card", test_pauses },
         };
 

@@ -93,6 +93,13 @@ static const CtlCase degraded_cases[] = {
         { "another unit is well", { "status", "worker@2.service" }, 0, NULL, "" },
         { "this one is not", { "status", "worker@3.service" }, 4, NULL, "" },
         { "nor is the process", { "status", "1013" }, 4, "degraded, payload 42\n", "" },
+        { "those that are not well come first",
+          { "status", "worker@3" },
+          4,
+          "Processes: 1013, alive, status degraded, last beat ",
+          "" },
+        { "a pid that no agent has", { "status", "0" }, 1, "", "0 is not observed" },
+        { "nor can it be forgotten", { "forget", "pid:0" }, 1, "", "Pid 0 is no agent" },
 };
 
 START_TEST(test_not_healthy) {
@@ -117,7 +124,7 @@ START_TEST(test_not_healthy) {
                 { "what recovery does",
                   { "status" },
                   0,
-                  "● worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
+                  "↻ worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
                   "" },
         };
         CtlStage s;
@@ -161,13 +168,21 @@ START_TEST(test_refusals_and_losses) {
                   "         Lost: 5 datagrams dropped by the kernel, 3 journal records\n",
                   "" },
         };
+        static const CtlCase single = { "one is no several",
+                                        { "status" },
+                                        0,
+                                        "Lost: 1 datagram dropped by the kernel, 1 journal record\n",
+                                        "" };
         CtlStage s;
 
         if (!ctl_stage_init(&s, true))
                 return;
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
         fixture_datagram(&s.f, garbage, 1001, ORIGIN_KERNEL_ATTESTED);
-        observer_listener_dropped(s.f.observer, 0, 5, s.f.now);
+        observer_listener_dropped(s.f.observer, 0, 1, s.f.now);
+        s.f.journal_dropped = 1;
+        ctl_stage_cases(&s, &single, 1);
+        observer_listener_dropped(s.f.observer, 0, 4, s.f.now);
         s.f.journal_dropped = 3;
         ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
         ctl_stage_done(&s);
@@ -399,6 +414,7 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         bus_signal_recovery_finished(s.f.server,
                                      &(BusRecovery){ 1, 1002, 2, "worker@2.service", "recovered", NULL });
         bus_signal_gave_up(s.f.server, "worker@2.service", 5, 10 * NSEC_PER_MINUTE);
+        bus_signal_gave_up(s.f.server, "worker@3.service", 1, 10 * NSEC_PER_MINUTE);
         for (size_t i = 0; i < n_wanted; i++)
                 read_until(&s, out_fd, out, sizeof(out), wanted[i]);
 
@@ -426,6 +442,7 @@ START_TEST(test_monitor_text) {
                 "Stall            worker@2.service pid 1002: silent",
                 "RecoveryFinished worker@2.service pid 1002: recovered, attempt 2\n",
                 "GaveUp           worker@2.service: restarted 5 times within 10min\n",
+                "GaveUp           worker@3.service: restarted 1 time within 10min\n",
         };
 
         monitor("--json=off", wanted, ELEMENTSOF(wanted));

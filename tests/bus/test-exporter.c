@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/pace.h"
 #include "private-bus.h"
 
 #define PAGE_MAX ((size_t) 4 * 1024 * 1024)
@@ -23,6 +24,9 @@
 
 /* Less than a socket's buffers and the page together. */
 #define SMALL_BUFFER 4096
+
+/* The exporter's places on one socket. */
+#define CONNECTIONS_MAX 128
 
 typedef struct Stage {
         PrivateBus bus;
@@ -211,6 +215,51 @@ START_TEST(test_slow_reader) {
 }
 END_TEST
 
+/* All who came at once are answered, the last of them after they waited. */
+START_TEST(test_storm) {
+        int fds[PACE_BURST + 10];
+        const char *page;
+        Stage s;
+
+        if (!stage_init(&s))
+                return;
+        fixture_beat(&s.f, 1003, VLP_STATUS_OK);
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                fds[i] = ask(&s, 0);
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                page = read_page(&s, fds[i]);
+                ck_assert_double_eq(value(page, "\nvarta_up "), 1);
+                ck_assert_double_eq(value(page, "\nvarta_beats_total "), 1);
+        }
+        ck_assert_double_gt(value(page, "\nvarta_exporter_scrapes_delayed_total "), 0);
+        ck_assert_double_eq(value(page, "\nvarta_exporter_connections_ended_total "), 0);
+        stage_done(&s);
+}
+END_TEST
+
+/* Readers who have asked, and then take a byte and nothing more, in all places that there are. One of them after the other goes
+ * when somebody comes, and not all at the end of their time. */
+START_TEST(test_full) {
+        int fds[CONNECTIONS_MAX];
+        double ended;
+        Stage s;
+
+        if (!stage_init(&s))
+                return;
+        fill(&s);
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                fds[i] = ask(&s, SMALL_BUFFER);
+        ended = value(read_page(&s, ask(&s, 0)), "\nvarta_exporter_connections_ended_total ");
+        ck_assert_double_gt(ended, 0);
+        ck_assert_double_lt(ended, ELEMENTSOF(fds));
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                (void) close(fds[i]);
+        stage_done(&s);
+}
+END_TEST
+
 START_TEST(test_bus_lost) {
         const char *page;
         Stage s;
@@ -244,6 +293,8 @@ int main(void) {
                 { "a scrape brings what the observer counts, and does not start it", test_scrape },
                 { "as many units as there can be", test_large },
                 { "who does not read is ended, and keeps nobody from reading", test_slow_reader },
+                { "more than are answered at once wait for their turn, and are answered", test_storm },
+                { "readers who hold all places make room for who comes", test_full },
                 { "a bus that goes and comes back", test_bus_lost },
         };
 

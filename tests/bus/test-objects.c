@@ -294,6 +294,64 @@ START_TEST(test_cursor_beyond_the_end) {
 }
 END_TEST
 
+/* Fails unless these pids, in the order of their slots, are what FindAgents() brings, page by page. */
+static void assert_found(Fixture *f, const char *title, const char *unit, uint32_t pid, uint32_t max,
+                         const uint32_t *pids) {
+        uint32_t cursor = 0, got;
+
+        do {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m =
+                                fixture_ask(f, "FindAgents", "suuu", unit, pid, cursor, max);
+                uint32_t rows = 0;
+
+                ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(tusssbttutus)"), 0);
+                while (sd_bus_message_enter_container(m, 'r', "tusssbttutus") > 0) {
+                        ck_assert_int_gt(sd_bus_message_skip(m, "t"), 0);
+                        ck_assert_int_gt(sd_bus_message_read(m, "u", &got), 0);
+                        ck_assert_msg(got == *pids, "%s: found %u and not %u", title, got, *pids);
+                        pids++;
+                        ck_assert_int_gt(sd_bus_message_skip(m, "sssbttutus"), 0);
+                        ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
+                        rows++;
+                }
+                ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
+                ck_assert_int_gt(sd_bus_message_read(m, "u", &cursor), 0);
+                ck_assert_msg(max == 0 || rows <= max, "%s: %u rows in a page", title, rows);
+        } while (cursor != 0);
+        ck_assert_msg(*pids == 0, "%s: pid %u is missing", title, *pids);
+}
+
+START_TEST(test_find) {
+        static const struct {
+                const char *title, *unit;
+                uint32_t pid, max, found[6]; /* ends with 0 */
+        } cases[] = {
+                { "those of a unit", "worker@3.service", 0, 0, { 1003, 1013, 1023 } },
+                { "page by page", "worker@3.service", 0, 2, { 1003, 1013, 1023 } },
+                { "by pid", "", 5000, 0, { 5000 } },
+                { "of a unit and with a pid", "worker@3.service", 1013, 0, { 1013 } },
+                { "a pid that is another unit's", "worker@2.service", 1013, 0, {} },
+                { "a pid that nobody has", "", 77, 0, {} },
+                { "a unit that nobody is of", "worker@4.service", 0, 0, {} },
+                { "all", "", 0, 1, { 1003, 1002, 1013, 1023, 5000 } },
+        };
+        Fixture f;
+
+        fixture_init(&f, 16);
+        fixture_connect(&f);
+        assert_found(&f, "nobody is there", "", 0, 0, &(uint32_t){ 0 });
+        fixture_beat(&f, 1003, VLP_STATUS_OK);
+        fixture_beat(&f, 1002, VLP_STATUS_OK);
+        fixture_beat(&f, 1013, VLP_STATUS_OK);
+        fixture_beat(&f, 1023, VLP_STATUS_OK);
+        fixture_beat(&f, 5000, VLP_STATUS_OK);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_found(&f, cases[i].title, cases[i].unit, cases[i].pid, cases[i].max, cases[i].found);
+        fixture_assert_error(fixture_ask(&f, "FindAgents", "uu", 0, 0), SD_BUS_ERROR_INVALID_ARGS);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(test_row) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         const char *unit, *status, *origin, *class;
@@ -526,6 +584,7 @@ int main(void) {
                   test_no_such_property },
                 { "agents are listed in pages, each once", test_pages },
                 { "a cursor beyond the end is the end", test_cursor_beyond_the_end },
+                { "agents are found by unit, by pid, and by both", test_find },
                 { "a row says what is known of an agent", test_row },
                 { "units are rows, with what recovery knows", test_units },
                 { "an agent is found by its pid", test_agent_by_pid },

@@ -85,6 +85,7 @@ START_TEST(test_pauses) {
         ck_assert_uint_eq(until, 1234567);
         ck_assert_int_eq(sd_bus_message_read(m, "(sts)", &what, &until, &reason), 0);
 
+        f.brake_until = 7654321;
         brake = fixture_get(&f, BUS_PATH, BUS_INTERFACE, "BrakeUntilUSec", "t");
         ck_assert_int_gt(sd_bus_message_read(brake, "t", &until), 0);
         ck_assert_uint_eq(until, 7654321);

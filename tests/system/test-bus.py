@@ -174,7 +174,8 @@ def _(rig):
              ("ShowPolicy", "s", "../../etc/passwd"), ("Pause", "sts", "pid:0", 0, ""), ("Pause", "sts", "pid:99999999999", 0, ""),
              ("Pause", "sts", "*", 0, "r" * 1000), ("Pause", "s", "x"), ("Recover", "s", ""), ("Recover", "s", "*"),
              ("Resume", "s", "x" * 100000), ("Forget", "t", 18446744073709551615), ("ResetAgent", "t", 0), ("History", "su", "[", 1),
-             ("GetAgentByPID", "u", 0), ("Undo",)]
+             ("GetAgentByPID", "u", 0), ("FindAgents", "suuu", "x" * 5000, 4294967295, 4294967295, 4294967295),
+             ("FindAgents", "suuu", "../*", 0, 1, 0), ("FindAgents", "uu", 0, 0), ("Undo",)]
     for member, *rest in calls:
         rig.call(member, *rest, check=False)
     rig.call("Pause", "sts", WORKER, 18446744073709551615, "")

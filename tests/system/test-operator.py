@@ -6,11 +6,14 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
+import re
+import select
 import shutil
 import signal
 import subprocess
 
-from rig import ENVIRONMENT, Suite, expect, expect_equal, slowness, wait_for
+from rig import ENVIRONMENT, Failure, Suite, expect, expect_equal, slowness, wait_for
 
 CONFIGURATION = """
 [Observer]
@@ -126,6 +129,8 @@ def _(rig):
     card = ctl(rig, "status", "worker@1").stdout
     for words in ("Policy: Mode=enforce", f"Processes: {rig.main_pid(RESTARTED)}, alive", " stall ", " finished "):
         expect(words in card, f"\"{words}\" is not on the card:\n{card}")
+    silences = re.findall(r"stalled: no beat for ([\w ]+)", card)
+    expect(silences and not any(re.search(r"\d[un]s", silence) for silence in silences), f"silences, to the nanosecond: {silences}")
     unit = as_json(rig, "status", RESTARTED)["units"][0]
     expect_equal([row["kind"] for row in decided(unit["events"])][:3], ["stall", "started", "finished"], "events of the unit")
     pid = next(row["pid"] for row in unit["events"])
@@ -194,20 +199,119 @@ def registered(rig):
         record.unlink()
 
 
+def outside(rig, *arguments):
+    return subprocess.run([os.path.join(rig.build, "src/ctl/varta-ctl"), *arguments], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, check=False, env=ENVIRONMENT, timeout=30 * slowness())
+
+
 @case("-M asks a container from outside, and says what is wrong when there is none")
 def _(rig):
-    def outside(*arguments):
-        return subprocess.run([os.path.join(rig.build, "src/ctl/varta-ctl"), *arguments], stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, check=False, env=ENVIRONMENT, timeout=30 * slowness())
-
     with registered(rig):
-        done = outside("-M", rig.name, "list", "--json=short")
+        done = outside(rig, "-M", rig.name, "list", "--json=short")
         expect_equal(done.returncode, 0, f"exit status of list: {done.stderr}")
         expect_equal([row["id"] for row in json.loads(done.stdout)], [row["id"] for row in as_json(rig, "list")], "agents")
-        expect("Agents: 2 of 4096" in outside("-M", rig.name, "status").stdout, "the card does not come")
-    done = outside("-M", "no-such-machine", "status")
+        expect("Agents: 2 of 4096" in outside(rig, "-M", rig.name, "status").stdout, "the card does not come")
+    done = outside(rig, "-M", "no-such-machine", "status")
     expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without a container")
     expect("no-such-machine" in done.stderr, f"what is wrong is not said: {done.stderr}")
+
+
+@case("--user asks a user's own observer: his, with -M USER@.host root his, with -M USER@CONTAINER from outside")
+def _(rig):
+    if not pathlib.Path("/usr/lib/systemd/user/dbus.socket").exists():
+        return "users have no bus here (package dbus-user-session)"
+    user, socket, beats = "tester", "/run/user/4711/varta.sock", "(echo; sleep 600) | varta-ctl beat --stdin --socket="
+    rig.run(["useradd", "--create-home", "--uid=4711", "--groups=systemd-journal", user])
+    rig.write(f"/home/{user}/varta.conf", "[Observer]\nStallThresholdSec=500ms\n")
+    rig.write(f"/home/{user}/.config/systemd/user/varta.service",
+              f"[Service]\nType=notify\nExecStart=vartad --user --listen=unix:{socket} --config=/home/{user}/varta.conf\n")
+    rig.systemctl("start", "user@4711.service")
+    his = {"user": user, "env": {"XDG_RUNTIME_DIR": "/run/user/4711", "HOME": f"/home/{user}"}}
+    done = ctl(rig, "--user", "-M", f"{user}@.host", "status", check=False)
+    expect_equal((done.returncode, done.stdout), (5, ""), "exit status and output without an observer")
+    expect(f"on the user bus of {user}@.host" in done.stderr, f"what is wrong is not said: {done.stderr}")
+    try:
+        rig.run(["systemctl", "--user", "start", "varta.service"], **his)
+        rig.start(["sh", "-c", beats + socket], user=user)
+        wait_for(lambda: as_json(rig, "--user", "history", **his), 10, "a decision of the user's observer")
+        told = [(row["kind"], row["reason"], row["pid"]) for row in as_json(rig, "--user", "history", **his)]
+        agents = [row["id"] for row in as_json(rig, "--user", "list", **his)]
+        for where in (f"{user}@.host", f"{user}@"):
+            expect_equal([row["id"] for row in as_json(rig, "--user", "-M", where, "list")], agents, f"agents with -M {where}")
+        with registered(rig):
+            done = outside(rig, "--user", "-M", f"{user}@{rig.name}", "list", "--json=short")
+            expect_equal(done.returncode, 0, f"exit status from outside: {done.stderr}")
+            expect_equal([row["id"] for row in json.loads(done.stdout)], agents, "agents from outside")
+
+        def past(**more):
+            return [(row["kind"], row["reason"], row["pid"]) for row in as_json(rig, "--user", "history", "--journal", **more)]
+
+        wait_for(lambda: past(**his)[:len(told)] == told, 10, "the journal to say what the user's observer says")
+        expect_equal(past(), [], "of root's own observer, which there is not")
+        done = ctl(rig, "--user", "-M", f"{user}@.host", "history", "--journal", check=False)
+        expect_equal((done.returncode, done.stdout), (2, ""), "exit status and output of another's journal")
+        expect("Allowed: --machine= without --journal" in done.stderr, f"what is allowed is not said: {done.stderr}")
+    finally:
+        rig.systemctl("stop", "user@4711.service")
+
+
+def log_in(rig, user, dialogue):
+    """A login on a terminal, with a session as polkit wants it: whenever the first of a pair was read, the second is typed."""
+    main, side = pty.openpty()
+    text, unread = "", ""
+    shell = subprocess.Popen(rig.argv(["setsid", "--ctty", "--wait", "su", "-", user]), stdin=side, stdout=side, stderr=side,
+                             env=ENVIRONMENT, start_new_session=True)
+
+    def read():
+        nonlocal text, unread
+        while select.select([main], [], [], 0)[0]:
+            read = os.read(main, 65536).decode()
+            text, unread = text + read, unread + read
+        return unread
+
+    try:
+        for awaited, typed in dialogue:
+            try:
+                wait_for(lambda a=awaited: a in read(), 30, awaited)
+            except Failure as failure:
+                raise Failure(f"{failure}; the terminal has: {text}") from None
+            unread = ""
+            os.write(main, typed.encode() + b"\n")
+        wait_for(lambda: read() is not None and shell.poll() is not None, 30, "the end of the session")
+        read()
+        return text
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(main)
+        os.close(side)
+
+
+@case("on a terminal polkit's agent asks for a password; not with --no-ask-password, nor without a terminal, nor where there is none")
+def _(rig):
+    if not shutil.which("pkttyagent", path=ENVIRONMENT["PATH"]):
+        return "pkttyagent is missing (package polkitd)"
+    user, password, program = "admin", "correct horse", rig.run(["sh", "-c", "command -v varta-ctl"]).stdout.strip()
+    rig.run(["useradd", "--create-home", "--groups=sudo", "--shell=/bin/sh", user])
+    rig.run(["chpasswd"], input=f"{user}:{password}\n")
+
+    def paused():
+        return [row["what"] for row in as_json(rig, "status", check=False)["pauses"]]
+
+    refused = "nobody could be asked for it"
+    text = log_in(rig, user, [
+        ("$ ", "varta-ctl pause a.service; echo first=$?"),
+        ("Password: ", password),
+        ("first=0", "varta-ctl --no-ask-password pause b.service; echo second=$?"),
+        ("second=1", "varta-ctl pause c.service </dev/null; echo third=$?"),
+        ("third=1", f"PATH=/nonexistent {program} pause d.service; echo fourth=$?"),
+        ("fourth=1", "stty -a; exit"),
+    ])
+    expect_equal((text.count("AUTHENTICATING FOR org.varta.observer1.manage"), text.count(refused)), (1, 3), f"dialogues and refusals in: {text}")
+    expect(" echo " in text.rsplit("fourth=1", 1)[1], f"the terminal has lost its echo: {text}")
+    expect_equal(paused(), ["a.service"], "pauses")
+    expect(rig.run(["pgrep", "pkttyagent"], check=False).returncode == 1, "an agent is left")
+    ctl(rig, "resume", "a.service")
 
 
 if __name__ == "__main__":

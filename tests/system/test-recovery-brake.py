@@ -52,7 +52,9 @@ def _(rig):
     expect("StormLimit=" in entry["MESSAGE"] and "Judged again in" in entry["MESSAGE"], entry["MESSAGE"])
     entry = journal_has(rig, BRAKE_ID, "", VARTA_REASON="held")
     expect("varta-ctl resume brake" in entry["MESSAGE"], entry["MESSAGE"])
-    expect_equal(rig.run(["varta-ctl", "status"], check=False).returncode, 3, "exit status of status")
+    done = rig.run(["varta-ctl", "status"], check=False)
+    expect_equal(done.returncode, 3, "exit status of status")
+    expect("Storm brake: holds, ends in " in done.stdout and "varta-ctl resume brake" in done.stdout, f"the card:\n{done.stdout}")
 
 
 @case("while the brake holds, time and further stalls begin no recovery, and the brake is told once")

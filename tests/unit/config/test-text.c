@@ -193,6 +193,19 @@ START_TEST(test_message_is_cut_to_the_buffer) {
 END_TEST
 
 /* A file that is something else altogether: everything counts, fifty messages are enough. */
+START_TEST(test_one_message_too_many) {
+        _cleanup_loaded_ Loaded l = {};
+        static char text[1024];
+        size_t n = 0;
+
+        for (unsigned i = 0; i < 51; i++)
+                n += (size_t) snprintf(text + n, sizeof(text) - n, "rubbish\n");
+
+        load_bytes(&l, text, n);
+        ck_assert_ptr_nonnull(strstr(l.messages, "\nW a.conf: There is 1 more message about this file\n"));
+}
+END_TEST
+
 START_TEST(test_messages_are_limited) {
         _cleanup_loaded_ Loaded l = {};
         static char text[64 * 1024];
@@ -268,6 +281,7 @@ int main(void) {
         tcase_add_test(tcase, test_long_continuation);
         tcase_add_test(tcase, test_message_is_cut_to_the_buffer);
         tcase_add_test(tcase, test_messages_are_limited);
+        tcase_add_test(tcase, test_one_message_too_many);
         tcase_add_test(tcase, test_random_text);
         suite_add_tcase(suite, tcase);
 

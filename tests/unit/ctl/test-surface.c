@@ -141,10 +141,32 @@ START_TEST(test_bash) {
 }
 END_TEST
 
+/* name(section) "footer" "header": whoever prints a page or pastes one into a report knows what it is of. */
+START_TEST(test_pages_have_headers) {
+        static const char *const pages[] = { "libvarta.3",  "org.varta.Observer1.5",
+                                             "varta-ctl.1", "varta-exporter.8",
+                                             "varta.7",     "varta.conf.5",
+                                             "vartad.8" };
+
+        for (size_t i = 0; i < ELEMENTSOF(pages); i++) {
+                const char *dot = strrchr(pages[i], '.');
+                char path[64], wanted[96];
+
+                (void) snprintf(path, sizeof(path), "docs/man/%s.scd", pages[i]);
+                (void) snprintf(wanted, sizeof(wanted), "%.*s(%s) \"varta @VERSION@\" \"",
+                                (int) (dot - pages[i]), pages[i], dot + 1);
+                read_text(path, manual);
+                ck_assert_msg(strncmp(manual, wanted, strlen(wanted)) == 0, "%s does not begin with %s",
+                              path, wanted);
+        }
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "every verb is in the help, the manual page and both completions", test_verbs },
                 { "every option is everywhere", test_options },
+                { "every manual page has a header and a footer", test_pages_have_headers },
                 { "the help fits 80 columns", test_width },
                 { "slips of the pen", test_suggestions },
                 { "bash completes", test_bash },

@@ -132,11 +132,17 @@ END_TEST
 
 START_TEST(test_dots_and_colours) {
         use_locale("C", false);
-        ck_assert_str_eq(output_dot(true), "*");
+        ck_assert_str_eq(output_glyph(GLYPH_DOT), "*");
+        ck_assert_str_eq(output_glyph(GLYPH_CIRCLE), "o");
+        ck_assert_str_eq(output_glyph(GLYPH_ARROW), "@");
+        ck_assert_str_eq(output_glyph(GLYPH_CROSS), "x");
         ck_assert_str_eq(output_ellipsis(), "...");
         ck_assert_str_eq(output_colour(COLOUR_RED), "");
         use_locale("C.UTF-8", true);
-        ck_assert_str_eq(output_dot(true), "●");
+        ck_assert_str_eq(output_glyph(GLYPH_DOT), "●");
+        ck_assert_str_eq(output_glyph(GLYPH_CIRCLE), "○");
+        ck_assert_str_eq(output_glyph(GLYPH_ARROW), "↻");
+        ck_assert_str_eq(output_glyph(GLYPH_CROSS), "×");
         ck_assert_str_eq(output_ellipsis(), "…");
         ck_assert_str_ne(output_colour(COLOUR_RED), "");
 }

@@ -368,6 +368,28 @@ START_TEST(test_hex) {
 }
 END_TEST
 
+START_TEST(test_format_timespan_rough) {
+        static const struct {
+                nsec_t span;
+                const char *expected;
+        } rows[] = {
+                { 0, "0" },
+                { 999, "999ns" },
+                { 12 * NSEC_PER_USEC + 345, "12us" },
+                { 500 * NSEC_PER_MSEC + 79 * NSEC_PER_USEC + 15, "500ms" },
+                { 59 * NSEC_PER_SEC + 999 * NSEC_PER_MSEC + 999999, "59s 999ms" },
+                { NSEC_PER_MINUTE + 2 * NSEC_PER_SEC + 3 * NSEC_PER_MSEC, "1min 2s" },
+                { NSEC_INFINITY, "infinity" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char buf[FORMAT_TIMESPAN_MAX];
+
+                ck_assert_str_eq(format_timespan_rough(buf, sizeof(buf), rows[i].span), rows[i].expected);
+        }
+}
+END_TEST
+
 START_TEST(test_format_timespan) {
         static const struct {
                 nsec_t span;
@@ -500,6 +522,7 @@ int main(void) {
         tcase_add_test(tcase, test_span_range);
         tcase_add_test(tcase, test_hex);
         tcase_add_test(tcase, test_format_timespan);
+        tcase_add_test(tcase, test_format_timespan_rough);
         tcase_add_test(tcase, test_format_others);
         tcase_add_test(tcase, test_round_trip);
         tcase_add_test(tcase, test_random_text);

@@ -2,6 +2,7 @@
 /* UTF-8, the distance of words, and text made fit for a terminal. */
 
 #include <check.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,12 +143,63 @@ START_TEST(test_printable_never_overflows) {
 }
 END_TEST
 
+START_TEST(test_refused_option) {
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "listen", required_argument, NULL, 'l' },
+                { "lines", required_argument, NULL, 0x100 },
+                { "user", no_argument, NULL, 0x101 },
+                {},
+        };
+        static const struct {
+                const char *args[2], *expected;
+        } rows[] = {
+                { { "--lisen=x" }, "unknown option \"--lisen=x\" (did you mean --listen?)" },
+                { { "--LINE" }, "unknown option \"--LINE\" (did you mean --lines?)" },
+                { { "--colour" }, "unknown option \"--colour\"" },
+                { { "--=listen" }, "unknown option \"--=listen\"" },
+                { { "--li=x" }, "ambiguous option \"--li=x\"" },
+                { { "-x" }, "unknown option \"-x\"" },
+                { { "-xh" }, "unknown option \"-x\"" },
+                { { "--user", "-xh" }, "unknown option \"-x\"" },
+                { { "--user=me" }, "--user takes no value" },
+                { { "--help=me" }, "--help takes no value" },
+                { { "--lines" }, "--lines= needs a value" },
+                { { "-l" }, "-l needs a value" },
+                { { "-hl" }, "-l needs a value" },
+        };
+
+        opterr = 0;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char *argv[] = { "program", (char *) rows[i].args[0], (char *) rows[i].args[1], NULL },
+                     buf[128];
+                int c;
+
+                optind = 0;
+                while ((c = getopt_long(rows[i].args[1] ? 3 : 2, argv, ":hl:", options, NULL)) != '?' &&
+                       c != ':')
+                        ck_assert_int_ge(c, 0);
+                ck_assert_str_eq(text_refused_option(buf, sizeof(buf), options, argv, c), rows[i].expected);
+        }
+}
+END_TEST
+
+START_TEST(test_plural) {
+        ck_assert_str_eq(plural(0), "s");
+        ck_assert_str_eq(plural(1), "");
+        ck_assert_str_eq(plural(2), "s");
+        ck_assert_str_eq(plural(UINT64_MAX), "s");
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("text");
         TCase *tcase = tcase_create("all");
         SRunner *runner;
         int failed;
 
+        tcase_add_test(tcase, test_plural);
+        tcase_add_test(tcase, test_refused_option);
         tcase_add_test(tcase, test_utf8);
         tcase_add_test(tcase, test_distance);
         tcase_add_test(tcase, test_similar);
