@@ -136,7 +136,8 @@ void lane_job(Play *p, Lane *l) {
         bool done;
 
         if (l->policy.action.verb == UNIT_ACTION_START) {
-                done = strcmp(l->result, "done") == 0;
+                /* A later request, to which there was no reply, may have come between. */
+                done = l->result && strcmp(l->result, "done") == 0;
                 l->job_is_ours = false;
                 fixed(p, l, done);
                 fake_job_over(&p->s.f, l->fix, done ? "done" : "failed");

@@ -263,6 +263,12 @@ void ledger_record(void *userdata, const RecoveryRecord *r) {
 }
 
 void ledger_observer_is_new(Play *p) {
+        /* What is on its way has no more time than a new action would have, since somebody has reloaded. */
+        for (size_t i = 0; i < LANES && p->settings.recovery_timeout > 0; i++)
+                if (p->lanes[i].open)
+                        p->lanes[i].limit =
+                                        MIN(p->lanes[i].limit, play_now(p) + p->settings.recovery_timeout -
+                                                                               p->lanes[i].started);
         p->counters = (RecoveryCounters){};
         memset(p->refusals, 0, sizeof(p->refusals));
 }
