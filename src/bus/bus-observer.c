@@ -328,7 +328,7 @@ static int append_ailing_units(const BusServer *s, sd_bus_message *reply, unsign
 static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         BusServer *s = userdata;
-        unsigned rows = 0;
+        unsigned rows = 0, unit = UNIT_NONE;
         UnitInfo info;
         int r;
 
@@ -340,14 +340,10 @@ static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return r;
 
-        for (unsigned u = 1; u <= observer_units_max(s->observer) && rows < BUS_LIST_UNITS_MAX; u++) {
-                if (observer_unit(s->observer, (uint16_t) u, &info) < 0)
-                        continue;
-
-                r = append_unit(s, reply, (uint16_t) u, &info);
+        for (; rows < BUS_LIST_UNITS_MAX && bus_next_unit(s, &unit, &info); rows++) {
+                r = append_unit(s, reply, (uint16_t) unit, &info);
                 if (r < 0)
                         return r;
-                rows++;
         }
         r = append_ailing_units(s, reply, rows);
         if (r < 0)

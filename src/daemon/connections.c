@@ -65,6 +65,10 @@ static int open_bus(Manager *m, const char *description, int priority, sd_bus **
         r = set_address(m, bus);
         if (r < 0)
                 return r;
+        /* Nobody sends us any that we want, and calls that wait for permission would hold them. */
+        r = sd_bus_negotiate_fds(bus, false);
+        if (r < 0)
+                return r;
         r = sd_bus_set_bus_client(bus, true);
         if (r < 0)
                 return r;

@@ -246,6 +246,16 @@ static const struct {
           "ObserverNSec",
           "2000000000" },
         { { .reject = REJECT_IO_ERROR, .error = -ENOBUFS }, "io-error", "ENOBUFS", "ObservedOrigin", "" },
+        { { .reject = REJECT_DECRYPT_FAILED, .peer = "[2001:db8::7]:4711" },
+          "decrypt-failed",
+          "",
+          "Peer",
+          "[2001:db8::7]:4711" },
+        { { .reject = REJECT_DECODE, .decode_error = VLP_ERROR_BAD_MAGIC, .attested_pid = 12, .peer = "" },
+          "decode",
+          "BadMagic",
+          "Peer",
+          "" },
 };
 
 START_TEST(test_rejected) {
