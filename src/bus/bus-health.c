@@ -21,9 +21,11 @@ BUS_GETTER(bus_get_critical) {
 }
 
 bool bus_next_unit(const BusServer *s, unsigned *cursor, UnitInfo *ret) {
-        while (*cursor < observer_units_max(s->observer))
-                if (observer_unit(s->observer, (uint16_t)++ * cursor, ret) >= 0)
+        while (*cursor < observer_units_max(s->observer)) {
+                *cursor += 1;
+                if (observer_unit(s->observer, (uint16_t) *cursor, ret) >= 0)
                         return true;
+        }
         return false;
 }
 

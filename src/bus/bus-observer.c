@@ -67,6 +67,13 @@ static int get_state(sd_bus *bus, const char *path, const char *interface, const
         return sd_bus_message_append(reply, "s", s->hooks->state(s->userdata));
 }
 
+static int get_config_error(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const BusServer *s = userdata;
+
+        return sd_bus_message_append(reply, "s", s->hooks->config_error(s->userdata));
+}
+
 static int get_tracked(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const BusServer *s = userdata;
@@ -440,6 +447,7 @@ static const sd_bus_vtable observer_vtable[] = {
         SD_BUS_PROPERTY("Capabilities", "s", get_capabilities, 0, CONST),
         SD_BUS_PROPERTY("StartUSec", "t", get_start, 0, CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES),
+        SD_BUS_PROPERTY("ConfigurationError", "s", get_config_error, 0, CHANGES),
         SD_BUS_PROPERTY("AgentsTracked", "u", get_tracked, 0, CHANGES),
         SD_BUS_PROPERTY("AgentsStalled", "u", get_stalled, 0, CHANGES),
         SD_BUS_PROPERTY("ThresholdUSec", "t", get_threshold, 0, CHANGES),

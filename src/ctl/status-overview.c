@@ -191,6 +191,8 @@ static void put_observer(const Status *s, const PastView *past, char **unread, H
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
         card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
         put_since(s);
+        if (s->observer.config_error[0])
+                card_line("Error", "%s", s->observer.config_error);
         card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
                   s->observer.stalled);
         card_line("Threshold", "%s (%s clock)",

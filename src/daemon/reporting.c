@@ -270,15 +270,18 @@ static void journal_record(const RecoveryRecord *r) {
                 field_number(&f, "VARTA_PID", r->pid);
         field_text(&f, "VARTA_UNIT", r->unit);
         field_invocation(&f, r->invocation);
-        field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
         field_text(&f, "VARTA_REASON",
                    r->kind == RECORD_FINISHED ? stall_reason_to_string(r->stall_reason) : r->reason);
         if (r->outcome >= 0)
                 field_text(&f, "VARTA_OUTCOME", recovery_outcome_to_string(r->outcome));
-        field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);
-        field_number(&f, "VARTA_LAST_NONCE", r->last_nonce);
-        field_text(&f, "VARTA_STATUS", vlp_status_to_string(r->status));
-        field_number(&f, "VARTA_ATTEMPT", r->attempt);
+        if (r->agent > 0) { /* not a pause, say */
+                field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
+                field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);
+                field_number(&f, "VARTA_LAST_NONCE", r->last_nonce);
+                field_text(&f, "VARTA_STATUS", vlp_status_to_string(r->status));
+        }
+        if (r->kind <= RECORD_LEFT_GAVE_UP)
+                field_number(&f, "VARTA_ATTEMPT", r->attempt);
         if (r->kind == RECORD_FINISHED && r->outcome != OUTCOME_RECOVERED)
                 level = LOG_WARNING;
         log_struct(level, kinds[r->kind].message_id, f.fields, f.n, "%s", r->sentence);

@@ -361,8 +361,10 @@ END_TEST
 /* The names in a PropertiesChanged, as bits of BusChange. */
 static unsigned get_changes(sd_bus_message *m) {
         static const char *const names[_BUS_CHANGE_MAX] = {
-                "State",         "AgentsTracked", "AgentsStalled",    "AgentsDegraded", "AgentsCritical",
-                "ThresholdUSec", "Listeners",     "DescriptorBudget", "Pauses",
+                "State",         "ConfigurationError", "AgentsTracked",
+                "AgentsStalled", "AgentsDegraded",     "AgentsCritical",
+                "ThresholdUSec", "Listeners",          "DescriptorBudget",
+                "Pauses",
         };
         const char *interface, *name;
         unsigned changes = 0;
