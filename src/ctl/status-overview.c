@@ -11,6 +11,7 @@
 #include "ctl/format.h"
 #include "ctl/past.h"
 #include "ctl/status.h"
+#include "util/instance.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "util/unit-name.h"
@@ -178,11 +179,12 @@ static void put_losses(const Status *s) {
 }
 
 static void put_observer(const Status *s, const PastView *past, Health health) {
-        char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX];
+        char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX], name[INSTANCE_NAME_SIZE];
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
-        card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
+        card_title(health_info[health].colour, GLYPH_DOT,
+                   instance_name(name, "varta", s->options->instance, ""), description);
         put_since(s);
         card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
                   s->observer.stalled);
