@@ -32,7 +32,7 @@ struct Manager {
         char bus_name[INSTANCE_NAME_SIZE]; /* the name to be owned */
         sd_event *event;
         Config *config;
-        bool degraded; /* the configuration had errors at start */
+        char *config_error; /* the first thing that was wrong with the configuration in force; NULL: nothing */
         bool stopping;
 
         clockid_t clock; /* the observer's */

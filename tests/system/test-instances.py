@@ -203,6 +203,11 @@ def _(rig):
 def _(rig):
     rig.write("/etc/systemd/system/varta-udp-plaintext.socket.d/instance.conf", "[Socket]\nService=varta@7.service\n")
     rig.systemctl("daemon-reload")
+    rig.systemctl("enable", "varta-udp-plaintext.socket")
+    hint = "Not read: varta-udp-plaintext.socket; begin with: systemctl restart varta@7.service"
+    expect(hint in ctl(rig, "7", "status").stdout, "status of the instance does not point out the socket")
+    expect("Not read" not in ctl(rig, "", "status").stdout, "status of varta.service points it out")
+    rig.systemctl("disable", "varta-udp-plaintext.socket")
     # With its own socket, else the next beat starts it first, and a socket cannot be added to what runs.
     rig.systemctl("stop", "varta@7.socket", "varta@7.service")
     rig.systemctl("start", "varta-udp-plaintext.socket")
