@@ -14,7 +14,6 @@
 #include "ctl/pattern.h"
 #include "ctl/policy.h"
 #include "ctl/status.h"
-#include "util/parse.h"
 #include "util/unit-name.h"
 
 /* Agents of a unit that have a line on its card. */
@@ -68,18 +67,13 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
                 card_line("Class", "%s", a->class);
 }
 
-/* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. */
-static bool is_pid(const char *arg, uint32_t *ret) {
-        return parse_u32(arg, 0, UINT32_MAX, ret) >= 0;
-}
-
 /* Marks what an argument means. Returns whether something was found. */
 static bool choose(Status *s, const char *arg) {
         char name[PATTERN_SIZE];
         bool found = false;
         uint32_t pid;
 
-        if (is_pid(arg, &pid)) {
+        if (pattern_is_process(arg, &pid)) {
                 for (size_t i = 0; i < s->agents.n_rows; i++)
                         if (s->agents.rows[i].pid == pid)
                                 found = s->agents.rows[i].chosen = s->agents.rows[i].named = true;
@@ -121,7 +115,7 @@ int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *err
         int r;
 
         for (size_t i = 0; i < n_args; i++) {
-                if (!is_pid(args[i], &pid)) {
+                if (!pattern_is_process(args[i], &pid)) {
                         (void) choose(s, args[i]);
                         continue;
                 }

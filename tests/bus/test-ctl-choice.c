@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* varta-ctl: what is chosen and in which order it comes; history and policies. */
+/* varta-ctl: what is chosen and in which order it comes; history, policies, and recovery by hand. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -225,6 +225,77 @@ START_TEST(test_chosen_of_many) {
 }
 END_TEST
 
+/* What reaches the observer, and how its refusals are told. */
+static const struct {
+        CtlCase c;
+        int result;
+        const char *asked;
+} hand_rows[] = {
+        { { "pause everything", { "pause" }, 0, "", "" }, 0, "pause  0 " },
+        { { "pause a glob for two hours",
+            { "pause", "worker@*.service", "--for=2h", "--reason=disk swap" },
+            0,
+            "",
+            "" },
+          0,
+          "pause worker@*.service 7200000000000 disk swap" },
+        { { "pause what has no agent",
+            { "pause", "wroker" },
+            0,
+            "",
+            "No agent of wroker.service has beaten so far; the pause holds once one does.\n" },
+          0,
+          "pause wroker.service 0 " },
+        { { "in silence", { "-q", "pause", "wroker@*" }, 0, "", "" }, 0, "pause wroker@* 0 " },
+        { { "pause a process", { "pause", "pid:1013" }, 0, "", "" }, 0, "pause pid:1013 0 " },
+        { { "pause one that is no agent",
+            { "pause", "pid:1" },
+            0,
+            "",
+            "pid:1 is no agent so far; the pause holds once it beats.\n" },
+          0,
+          "pause pid:1 0 " },
+        { { "no unit", { "pause", "x" }, 1, "", "is neither a unit" }, -EINVAL, "pause x.service 0 " },
+        { { "no process", { "pause", "pid:7" }, 1, "", "There is no process pid:7" },
+          -ESRCH,
+          "pause pid:7 0 " },
+        { { "too many", { "pause", "a.service" }, 1, "", "Too many pauses" },
+          -ENOSPC,
+          "pause a.service 0 " },
+        { { "resume all", { "resume" }, 0, "", "" }, 0, "resume " },
+        { { "release the brake", { "resume", "brake" }, 0, "", "" }, 0, "resume brake" },
+        { { "nothing held", { "resume", "a.service" }, 1, "", "Nothing to resume" },
+          -ENOENT,
+          "resume a.service" },
+        { { "nothing held at all", { "resume" }, 1, "", "no pause is in force" }, -ENOENT, "resume " },
+        { { "the brake does not hold", { "resume", "brake" }, 1, "", "brake does not hold.\n" },
+          -ENOENT,
+          "resume brake" },
+        { { "recover", { "recover", "a.service" }, 0, "", "" }, 0, "recover a.service" },
+        { { "nothing stalled", { "recover", "worker@3" }, 1, "", "No agent of \"worker@3.service\" is" },
+          -ENOENT,
+          "recover worker@3.service" },
+        { { "nothing known", { "recover", "nosuch" }, 1, "", "nosuch.service is not observed: no" },
+          -ENOENT,
+          "recover nosuch.service" },
+};
+
+START_TEST(test_by_hand) {
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        ctl_stage_fleet(&s);
+        for (size_t i = 0; i < ELEMENTSOF(hand_rows); i++) {
+                s.f.hand[0] = '\0';
+                s.f.hand_result = hand_rows[i].result;
+                ctl_stage_cases(&s, &hand_rows[i].c, 1);
+                ck_assert_str_eq(s.f.hand, hand_rows[i].asked);
+        }
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "nothing that the observer says moves the cursor", test_escapes },
@@ -233,6 +304,7 @@ int main(void) {
                 { "a unit's glyph tells its state, the colour how bad it is", test_glyphs },
                 { "the brake is on the card while it holds", test_brake },
                 { "what is paused is on the card", test_pauses },
+                { "pause, resume and recover, and what finds nothing to do", test_by_hand },
         };
 
         return tests_main("bus-ctl-choice", tests, ELEMENTSOF(tests));
