@@ -77,19 +77,11 @@ static void put_listeners(const Status *s) {
 
 /* What holds recovery back by hand, or by too much of it. */
 static void put_holds(const Status *s) {
-        char span[FORMAT_TIME_MAX];
+        char span[FORMAT_TIME_MAX], pause[STATUS_PAUSE_SIZE];
 
-        for (size_t i = 0; i < s->observer.n_pauses; i++) {
-                const PauseRow *p = &s->observer.pauses[i];
-                const char *what = p->what[0] ? p->what : "everything";
-
-                if (p->until == 0)
-                        (void) snprintf(span, sizeof(span), "until resumed");
-                else
-                        (void) status_relative(s, p->until, span, sizeof(span));
-                card_line(i == 0 ? "Paused" : "", "%s, %s%s%s%s%s", what, p->until == 0 ? "" : "ends ", span,
-                          p->reason[0] ? " (" : "", p->reason, p->reason[0] ? ")" : "");
-        }
+        for (size_t i = 0; i < s->observer.n_pauses; i++)
+                card_line(i == 0 ? "Paused" : "", "%s",
+                          status_pause(s, &s->observer.pauses[i], pause, sizeof(pause)));
 
         if (s->has_clock && s->observer.brake_until > s->now)
                 card_line("Storm brake", "holds, ends %s; release it with: varta-ctl resume brake",

@@ -77,6 +77,16 @@ const char *status_relative(const Status *s, usec_t when, char *buf, size_t size
         return s->has_clock ? format_relative(buf, size, when, s->now) : "at an unknown time";
 }
 
+const char *status_pause(const Status *s, const PauseRow *p, char *buf, size_t size) {
+        char span[FORMAT_TIME_MAX];
+
+        (void) snprintf(buf, size, "%s, %s%s%s%s%s", p->what[0] ? p->what : "everything",
+                        p->until == 0 ? "until resumed" : "ends ",
+                        p->until == 0 ? "" : status_relative(s, p->until, span, sizeof(span)),
+                        p->reason[0] ? " (" : "", p->reason, p->reason[0] ? ")" : "");
+        return buf;
+}
+
 static void status_done(Status *s) {
         observer_view_done(&s->observer);
         agents_view_done(&s->agents);

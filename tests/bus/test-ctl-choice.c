@@ -86,19 +86,54 @@ END_TEST
 START_TEST(test_pauses) {
         static const CtlCase cases[] = {
                 { "pauses", { "status" }, 0, "       Paused: everything, until resumed (move)\n", "" },
-                { "one that ends", { "status" }, 0, "             : worker@*.service, ends ", "" },
+                { "one that ends", { "status" }, 0, "               worker@*.service, ends ", "" },
                 { "as JSON",
                   { "status", "-j" },
                   0,
                   "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},"
-                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null}],",
+                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null},"
+                  "{\"what\":\"pid:1013\",\"until_usec\":null,\"reason\":\"gdb\"}],",
+                  "" },
+                { "on a unit's card what covers it",
+                  { "status", "worker@2" },
+                  0,
+                  "       Paused: everything, until resumed (move)\n               worker@*.service, ends ",
+                  "" },
+                { "and what holds a process of it",
+                  { "status", "worker@3" },
+                  0,
+                  "\n               pid:1013, until resumed (gdb)\n       Agents: 2, ",
+                  "" },
+                { "which is marked", { "status", "worker@3" }, 0, " ago, paused\n", "" },
+                { "on its own card",
+                  { "status", "1013" },
+                  0,
+                  "\n               pid:1013, until resumed (gdb)\n    Last beat: ",
+                  "" },
+                { "and on that of one without a unit",
+                  { "status", "5000" },
+                  0,
+                  "       Paused: everything, until resumed (move)\n    Last beat: ",
+                  "" },
+                { "a unit's in JSON",
+                  { "status", "-j", "worker@2" },
+                  0,
+                  "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},{\"what\":\"worker@*."
+                  "service\","
+                  "\"until_usec\":1234567,\"reason\":null}],\"policy\"",
+                  "" },
+                { "a process's in JSON",
+                  { "status", "-j", "1013" },
+                  0,
+                  "{\"what\":\"pid:1013\",\"until_usec\":null,\"reason\":\"gdb\"}],\"events\"",
                   "" },
         };
         CtlStage s;
 
         if (!ctl_stage_init(&s, true))
                 return;
-        s.f.n_pauses = 2;
+        ctl_stage_fleet(&s);
+        s.f.n_pauses = 3;
         ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
         ctl_stage_done(&s);
 }
@@ -200,13 +235,13 @@ START_TEST(test_chosen_of_many) {
         static const CtlCase cases[] = {
                 { "one unit of many", { "status", "worker@7" }, 0, "       Agents: 12, 0 stalled\n", "" },
                 { "its first lines", { "status", "worker@7" }, 0, "    Processes: 1007, alive", "" },
-                { "and its last", { "status", "worker@7" }, 0, "             : 1097, alive", "" },
+                { "and its last", { "status", "worker@7" }, 0, "               1097, alive", "" },
                 { "and how many more",
                   { "status", "worker@7" },
                   0,
-                  "             : and 2 more; see: varta-ctl list worker@7.service\n",
+                  "               and 2 more; see: varta-ctl list worker@7.service\n",
                   "" },
-                { "all units", { "status", "worker@*" }, 0, "             : 1090, alive", "" },
+                { "all units", { "status", "worker@*" }, 0, "               1090, alive", "" },
         };
         static Outcome o;
         size_t n = 0;

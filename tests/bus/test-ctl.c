@@ -44,7 +44,8 @@ static const CtlCase healthy_cases[] = {
         { "both as JSON",
           { "status", "-j", "worker@2" },
           0,
-          "\"backoff_until_usec\":null,\"policy\":{\"Mode\":{\"value\":\"enforce\",\"source\":\"/etc/varta/"
+          "\"backoff_until_usec\":null,\"pauses\":[],\"policy\":{\"Mode\":{\"value\":\"enforce\",\"source\":"
+          "\"/etc/varta/"
           "varta.conf:7\"},\"OnGaveUp\":{\"value\":\"\",\"source\":null}},\"events\":[]}],\"agents\":[{",
           "" },
         { "a unit without its suffix", { "status", "worker@3" }, 0, "● worker@3.service\n", "" },
