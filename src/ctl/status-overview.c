@@ -229,15 +229,35 @@ static void put_agent_line(const Status *s, const AgentRow *a) {
                       status_relative(s, a->last_beat, buf, sizeof(buf)));
 }
 
+/* Units of which nothing is to be said but that they are paused: more of them than this are summed up. What paused them is
+ * on the card, and a pause of everything would drown what is not well. */
+#define PAUSED_MAX 10U
+
+static bool is_only_paused(const UnitRow *u) {
+        return unit_health(u) == HEALTH_OK && strcmp(u->state, BUS_UNIT_PAUSED) == 0;
+}
+
 static void put_notable(const Status *s) {
+        size_t paused = 0;
         bool any = false;
 
         for (size_t i = 0; i < s->units.n_rows; i++)
-                if (unit_is_notable(&s->units.rows[i])) {
+                paused += is_only_paused(&s->units.rows[i]);
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (unit_is_notable(&s->units.rows[i]) &&
+                    (paused <= PAUSED_MAX || !is_only_paused(&s->units.rows[i]))) {
                         (void) fputs(any ? "" : "\n", stdout);
                         any = true;
                         put_unit_line(s, &s->units.rows[i]);
                 }
+
+        if (paused > PAUSED_MAX) {
+                (void) printf("%s%s%s%s %zu units: paused; see: varta-ctl units --state=paused\n",
+                              any ? "" : "\n", output_colour(COLOUR_YELLOW), output_glyph(GLYPH_CIRCLE),
+                              output_colour(COLOUR_NONE), paused);
+                any = true;
+        }
 
         /* Agents without a unit come first in the list. */
         for (size_t i = 0; i < s->agents.n_rows && s->agents.rows[i].unit[0] == 0; i++)

@@ -139,6 +139,49 @@ START_TEST(test_pauses) {
 }
 END_TEST
 
+/* A pause of everything is a line of the card, and not one for each unit. */
+START_TEST(test_many_paused) {
+        static const CtlCase few[] = {
+                { "ten have lines",
+                  { "status" },
+                  0,
+                  "○ worker@19.service: 1 agent, paused, mode warn\n",
+                  "" },
+        };
+        static const CtlCase many[] = {
+                { "eleven are summed up",
+                  { "status" },
+                  0,
+                  "\n\n○ 11 units: paused; see: varta-ctl units --state=paused\n",
+                  "" },
+                { "not in JSON", { "status", "-j" }, 0, "{\"unit\":\"worker@20.service\"", "" },
+        };
+        static const CtlCase ailing = {
+                "of which more is to be said, have lines still",
+                { "status" },
+                4,
+                "\n\n○ worker@21.service: 1 agent, 1 critical, paused, mode warn\n○ 11 units:",
+                ""
+        };
+        static Outcome o;
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.f.unit_state = BUS_UNIT_PAUSED;
+        for (uint32_t pid = 10; pid < 20; pid++)
+                fixture_beat(&s.f, pid, VLP_STATUS_OK);
+        ctl_stage_cases(&s, few, ELEMENTSOF(few));
+        fixture_beat(&s.f, 20, VLP_STATUS_OK);
+        ctl_stage_cases(&s, many, ELEMENTSOF(many));
+        ctl_stage_run(&s, (const char *[]){ "status", NULL }, &o);
+        ck_assert_msg(!strstr(o.out, "worker@"), "%s", o.out);
+        fixture_beat(&s.f, 21, VLP_STATUS_CRITICAL);
+        ctl_stage_cases(&s, &ailing, 1);
+        ctl_stage_done(&s);
+}
+END_TEST
+
 /* Whoever breaks into the observer has not broken into its operator's terminal. */
 START_TEST(test_escapes) {
         static const CtlCase cases[] = {
@@ -339,6 +382,7 @@ int main(void) {
                 { "a unit's glyph tells its state, the colour how bad it is", test_glyphs },
                 { "the brake is on the card while it holds", test_brake },
                 { "what is paused is on the card", test_pauses },
+                { "many units that are only paused are one line", test_many_paused },
                 { "pause, resume and recover, and what finds nothing to do", test_by_hand },
         };
 

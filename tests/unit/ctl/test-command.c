@@ -74,6 +74,8 @@ static void run_cases(const CommandCase *cases, size_t n) {
 static const CommandCase usage_cases[] = {
         { "help", { "--help" }, 0, "Verbs:", "" },
         { "help in short", { "-h" }, 0, "Verbs:", "" },
+        { "help as a verb", { "help" }, 0, "Verbs:", "" },
+        { "of nothing in particular", { "help", "list" }, 2, "", "takes no arguments" },
         { "help beside anything", { "list", "--help" }, 0, "Verbs:", "" },
         { "version", { "--version" }, 0, "varta-ctl 0", "" },
         { "an unknown verb", { "frobnicate" }, 2, "", "Unknown verb \"frobnicate\". See" },
