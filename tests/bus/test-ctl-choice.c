@@ -59,6 +59,7 @@ static const CtlCase choice_cases[] = {
           "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":\"a.service\"",
           "" },
         { "none", { "history", "-n", "0", "--json=short" }, 0, "[]\n", "" },
+        { "none, in words", { "history", "-n", "0" }, 0, "", "" },
         { "history of nobody", { "history", "nobody" }, 0, "Nothing was decided about that.\n", "" },
         { "the policy", { "show", "worker@2" }, 0, "Mode     enforce /etc/varta/varta.conf:7\n", "" },
         { "of which unit", { "show", "worker@2" }, 0, "worker@2.service\nKEY      VALUE   SET BY\n", "" },

@@ -56,6 +56,11 @@ static const CtlCase healthy_cases[] = {
         { "as JSON, by name", { "status", "-j", "5000" }, 0, "{\"units\":[],\"agents\":[{\"id\":", "" },
         { "not observed", { "status", "nobody.service" }, 1, "", "nobody.service is not observed" },
         { "not observed, as JSON", { "status", "-j", "4242" }, 1, "", "4242 is not observed" },
+        { "of two, as JSON, the one that is",
+          { "status", "-j", "worker@2", "nobody" },
+          1,
+          "{\"units\":[{\"unit\":\"worker@2.service\",",
+          "nobody is not observed" },
         { "one of two is not", { "status", "5000", "4242" }, 1, "pid 5000", "4242 is not observed" },
         { "the list", { "list" }, 0, "1013 worker@3.service alive ok", "" },
         { "its heading", { "list" }, 0, "ID  PID UNIT             STATE STATUS", "" },
@@ -373,6 +378,7 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
                                      &(BusRecovery){ 1, 1002, 2, "worker@2.service", "recovered", NULL });
         bus_signal_gave_up(s.f.server, "worker@2.service", 5, 10 * NSEC_PER_MINUTE);
         bus_signal_gave_up(s.f.server, "worker@3.service", 1, 10 * NSEC_PER_MINUTE);
+        fixture_datagram(&s.f, (const uint8_t[VLP_FRAME_SIZE]){}, 1002, ORIGIN_KERNEL_ATTESTED);
         for (size_t i = 0; i < n_wanted; i++)
                 read_until(&s, out_fd, out, sizeof(out), wanted[i]);
 
@@ -384,6 +390,8 @@ static void monitor(const char *mode, const char *const *wanted, size_t n_wanted
         read_until(&s, out_fd, out, sizeof(out), "ObserverStopped");
         private_bus_serve(&s.bus, &s.f);
         read_until(&s, out_fd, out, sizeof(out), "ObserverStarted");
+        bus_signal_gave_up(s.f.server, "worker@4.service", 5, 10 * NSEC_PER_MINUTE);
+        read_until(&s, out_fd, out, sizeof(out), "worker@4.service");
 
         /* It ends when nobody reads any more. */
         (void) close(out_fd);
@@ -401,6 +409,7 @@ START_TEST(test_monitor_text) {
                 "RecoveryFinished worker@2.service pid 1002: recovered, attempt 2\n",
                 "GaveUp           worker@2.service: restarted 5 times within 10min\n",
                 "GaveUp           worker@3.service: restarted 1 time within 10min\n",
+                "Rejected         decode BadMagic, from pid 1002\n",
         };
 
         monitor("--json=off", wanted, ELEMENTSOF(wanted));

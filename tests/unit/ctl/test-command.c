@@ -337,6 +337,16 @@ START_TEST(test_beat_lines) {
 }
 END_TEST
 
+START_TEST(test_beat_lines_to_nobody) {
+        const char *args[] = { "beat", "--stdin", "--socket=/tmp/varta-test-none.sock", NULL };
+        static Outcome o;
+
+        run(args, "\nnonsense\n\n", &o);
+        ck_assert_msg(o.code == 5 && !o.out[0] && strstr(o.err, "Nothing listens at /tmp"), "%d %s%s",
+                      o.code, o.out, o.err);
+}
+END_TEST
+
 START_TEST(test_beat_fails) {
         static const CommandCase cases[] = {
                 { "nobody there",
@@ -406,7 +416,7 @@ static void remove_root(const char *root) {
 }
 
 START_TEST(test_config) {
-        char root[64], option[80], file[128];
+        char root[64], option[80], file[128], empty[96];
         const CommandCase good[] = {
                 { "a good configuration", { "verify", option }, 0, "No error in 2 files.\n", "" },
                 { "quietly", { "-q", "verify", option }, 0, "", "" },
@@ -424,12 +434,8 @@ START_TEST(test_config) {
                   "[{\"path\":\"/etc/varta/"
                   "varta.conf\",\"contents\":\"[Observer]\\nStallThresholdSec=2s\\n\",\"error\":null}",
                   "" },
-                { "no configuration", { "cat-config", "--root=/nonexistent" }, 0, "", "the defaults hold" },
-                { "no configuration is right",
-                  { "verify", "--root=/nonexistent" },
-                  0,
-                  "No error in 0 files.\n",
-                  "" },
+                { "no configuration", { "cat-config", empty }, 0, "", "the defaults hold" },
+                { "no configuration is right", { "verify", empty }, 0, "No error in 0 files.\n", "" },
                 { "a file that is not there",
                   { "verify", "/nonexistent/varta.conf" },
                   1,
@@ -450,11 +456,40 @@ START_TEST(test_config) {
         (void) snprintf(root, sizeof(root), "/tmp/varta-test-root-%d", (int) getpid());
         (void) snprintf(option, sizeof(option), "--root=%s", root);
         (void) snprintf(file, sizeof(file), "%s/etc/varta/varta.conf", root);
+        (void) snprintf(empty, sizeof(empty), "--root=%s/etc", root);
         make_root(root, "[Observer]\nStallThresholdSec=2s\n");
         run_cases(good, ELEMENTSOF(good));
         make_root(root, "[Observer]\nStallThresholdSec=soon\nColour=red\n");
         run_cases(bad, ELEMENTSOF(bad));
         remove_root(root);
+}
+END_TEST
+
+START_TEST(test_nowhere) {
+        static const CommandCase cases[] = {
+                { "to verify",
+                  { "verify", "--root=/nonexistent" },
+                  1,
+                  "",
+                  "--root=/nonexistent: No such file" },
+                { "as JSON",
+                  { "verify", "-j", "--root=/nonexistent" },
+                  1,
+                  "",
+                  "--root=/nonexistent: No such" },
+                { "to show",
+                  { "cat-config", "--root=/nonexistent" },
+                  1,
+                  "",
+                  "--root=/nonexistent: No such" },
+                { "a file",
+                  { "cat-config", "--root=/dev/null" },
+                  1,
+                  "",
+                  "--root=/dev/null: Not a directory" },
+        };
+
+        run_cases(cases, ELEMENTSOF(cases));
 }
 END_TEST
 
@@ -531,7 +566,9 @@ int main(void) {
                 { "beat sends one frame", test_beat },
                 { "beat --stdin sends one frame per line and survives nonsense", test_beat_lines },
                 { "a beat that cannot be sent says why", test_beat_fails },
+                { "beat --stdin where nobody listens", test_beat_lines_to_nobody },
                 { "the configuration is checked and shown", test_config },
+                { "a root that is nowhere is an error", test_nowhere },
                 { "verify says what FirstBeatSec= needs", test_first_beat },
                 { "a full disk is an error", test_full_disk },
                 { "a reader that goes away is none", test_broken_pipe },
