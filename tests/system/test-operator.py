@@ -117,6 +117,15 @@ def _(rig):
     expect_equal(as_json(rig, "history", "--journal", "-n", "all"), before, "history --journal")
 
 
+@case("zsh finds the completion where it is installed, by itself")
+def _(rig):
+    if not shutil.which("zsh", path=ENVIRONMENT["PATH"]):
+        return "zsh is missing (package zsh)"
+    done = rig.run(["zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; print -r - $_comps[varta-ctl]"])
+    expect_equal(done.stdout.strip(), "_varta-ctl", "the completion of varta-ctl")
+    return None
+
+
 @case("show tells the policy with file and line, status the card with policy, processes and events")
 def _(rig):
     # The observer was stopped: the beats that go on start it again.

@@ -103,3 +103,6 @@ if [[ $state == argument ]]; then
         verify) _files ;;
         esac
 fi
+
+# Whether anything was found, by whatever of the above.
+(( compstate[nmatches] > 0 ))
