@@ -432,6 +432,17 @@ def _(here):
         expect_equal(sorted(found), sorted(named["the help"]), f"verbs of {name}")
 
 
+@case("the manual pages are set without a warning")
+def _(here):
+    pages = sorted(path for path in (here.build / "docs").glob("*.[1-8]") if path.is_file())
+    if not pages or not shutil.which("man") or not shutil.which("groff"):
+        return "no manual pages were built (package scdoc), or man is missing (packages man-db, groff)"
+    for page in pages:
+        done = here.run(["man", "--warnings", "--local-file", page], env={"MANWIDTH": "80", "MANPAGER": "cat", "MANROFFOPT": "-ww"})
+        expect(done.stdout.strip() and not done.stderr, f"{page.name}: {done.stderr or 'nothing is shown'}")
+    return None
+
+
 def completes(here, shell, setup, prompt, keys, wanted):
     """Types into an interactive shell and waits for what it offers."""
     binaries = here.dir / "bin"
