@@ -10,6 +10,14 @@
  * call waits for its answers in one of a fixed number of places, and there is an end to how many may wait. A caller who
  * leaves while he is asked for his password has his place taken back, and polkit is told.
  *
+ * The look-up is made once per connection: the name of one is never given to another as long as the bus lives, nor does its
+ * uid change. So whoever may not, and calls as fast as he can, soon has no part any more in the places for look-ups, on
+ * however many connections, and what he may have of polkit is counted by his uid. (By uid from the beginning is not to be
+ * had: it is what the look-up is for.)
+ *
+ * What waits is kept whole, for up to five minutes where somebody is asked for a password. So a call has to be of a size
+ * that could make sense before anybody is asked about it; descriptors do not reach us at all (the daemon says so to the bus).
+ *
  * On a direct connection there is no bus daemon; the kernel knows the peer of the socket.
  */
 
@@ -50,6 +58,26 @@ static int refuse(const BusServer *s, sd_bus_error *error) {
                         error, BUS_ERROR_ACCESS_DENIED,
                         s->facts.user_bus ? "Only the user who runs the observer, or root, may do this."
                                           : "Only root may do this; try again with sudo.");
+}
+
+static bool find_known(const BusServer *s, const char *name, uint32_t *ret_uid) {
+        for (size_t i = 0; i < BUS_CALLERS_KNOWN; i++)
+                if (strcmp(s->known[i].name, name) == 0) {
+                        *ret_uid = s->known[i].uid;
+                        return true;
+                }
+        return false;
+}
+
+static void remember(BusServer *s, const char *name, uint32_t uid) {
+        KnownCaller *k = &s->known[s->known_next];
+        uint32_t known;
+
+        if (strlen(name) >= sizeof(k->name) || find_known(s, name, &known))
+                return;
+        (void) snprintf(k->name, sizeof(k->name), "%s", name);
+        k->uid = uid;
+        s->known_next = (s->known_next + 1) % BUS_CALLERS_KNOWN;
 }
 
 static void request_done(AccessRequest *a) {
@@ -250,6 +278,8 @@ static int on_caller(sd_bus_message *reply, void *userdata, sd_bus_error *unused
         }
 
         r = sd_bus_message_read(reply, "u", &uid);
+        if (r >= 0)
+                remember(s, sd_bus_message_get_sender(m), uid);
         if (r >= 0 && !s->facts.user_bus && !may_change(s, uid)) {
                 r = ask_polkit(a, uid, &error);
                 if (r >= 0)
@@ -280,33 +310,82 @@ static int check_peer(BusServer *s, sd_bus_message *m, AccessHandler handler, sd
         return may_change(s, uid) ? handler(s, m, error) : refuse(s, error);
 }
 
-/* A place for this call, of which nobody has more than a few. Returns 0, or an error in words. */
-static int take_place(BusServer *s, sd_bus_message *m, AccessRequest **ret, sd_bus_error *error) {
-        const char *caller = sd_bus_message_get_sender(m);
-        AccessRequest *free_place = NULL;
+/* A text of the call's, at its cursor. Returns 0, or a refusal in words. */
+static int check_text(sd_bus_message *m, sd_bus_error *error) {
+        const char *text;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &text);
+        if (r < 0)
+                return r;
+        if (strlen(text) > BUS_ARGUMENT_MAX)
+                return sd_bus_error_setf(
+                                error, BUS_ERROR_INVALID_ARGUMENT,
+                                "An argument is longer than %u bytes: nothing that can be meant is.",
+                                BUS_ARGUMENT_MAX);
+        return 0;
+}
+
+/* Whether the call is of a size that could make sense. Its types are those of a method, or of a property's setter: texts,
+ * numbers, and a text in a variant. */
+static int check_arguments(sd_bus_message *m, sd_bus_error *error) {
+        int r = 0;
+
+        for (const char *type = sd_bus_message_get_signature(m, true); *type && r >= 0; type++)
+                switch (*type) {
+                case SD_BUS_TYPE_STRING:
+                        r = check_text(m, error);
+                        break;
+                case SD_BUS_TYPE_VARIANT:
+                        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, "s");
+                        if (r < 0)
+                                r = sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                                     "The value has to be a string.");
+                        else
+                                r = check_text(m, error);
+                        if (r >= 0)
+                                r = sd_bus_message_exit_container(m);
+                        break;
+                default:
+                        r = sd_bus_message_skip(m, (char[]){ *type, '\0' });
+                }
+        return r < 0 ? r : MIN(sd_bus_message_rewind(m, true), 0);
+}
+
+/* How many calls of the caller wait, and a place for one more; NULL: there is none. */
+static size_t count_waiting(BusServer *s, const char *caller, AccessRequest **ret_free) {
         size_t own = 0;
 
-        if (!caller)
-                return -EBADMSG;
+        *ret_free = NULL;
         for (size_t i = 0; i < BUS_ACCESS_MAX; i++)
                 if (!s->access[i].message)
-                        free_place = free_place ?: &s->access[i];
+                        *ret_free = *ret_free ?: &s->access[i];
                 else
                         own += strcmp(sd_bus_message_get_sender(s->access[i].message), caller) == 0;
-        if (own >= BUS_CALLS_PER_CALLER_MAX)
-                return sd_bus_error_set(
-                                error, BUS_ERROR_BUSY,
-                                "Your calls before this one wait for permission; try again when they are "
-                                "answered.");
-        if (!free_place)
-                return sd_bus_error_set(error, BUS_ERROR_BUSY,
-                                        "Too many callers wait for permission; try again in a moment.");
-        *ret = free_place;
-        return 0;
+        return own;
+}
+
+static int refuse_place(bool own, sd_bus_error *error) {
+        return sd_bus_error_set(
+                        error, BUS_ERROR_BUSY,
+                        own ? "Your calls before this one wait for permission; try again when they are "
+                              "answered."
+                            : "Too many callers wait for permission; try again in a moment.");
+}
+
+static int look_up(AccessRequest *a) {
+        return sd_bus_call_method_async(a->server->bus, &a->slot, "org.freedesktop.DBus",
+                                        "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                        "GetConnectionUnixUser", on_caller, a, "s",
+                                        sd_bus_message_get_sender(a->message));
 }
 
 int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_bus_error *error) {
         AccessRequest *a = NULL;
+        uint32_t uid = UID_NONE;
+        const char *caller;
+        size_t own;
+        bool known;
         int r;
 
         assert(s);
@@ -317,23 +396,35 @@ int bus_access_check(BusServer *s, sd_bus_message *m, AccessHandler handler, sd_
         if (sd_bus_is_bus_client(s->bus) <= 0)
                 return check_peer(s, m, handler, error);
 
-        r = take_place(s, m, &a, error);
+        caller = sd_bus_message_get_sender(m);
+        if (!caller)
+                return -EBADMSG;
+        r = check_arguments(m, error);
         if (r < 0)
                 return r;
+        own = count_waiting(s, caller, &a);
+        known = find_known(s, caller, &uid);
+        if (known && !may_change(s, uid) && s->facts.user_bus)
+                return refuse(s, error);
+        if (known && may_change(s, uid) && own == 0) /* or it would overtake one of the same caller */
+                return handler(s, m, error);
+        if (own >= BUS_CALLS_PER_CALLER_MAX || !a)
+                return refuse_place(own >= BUS_CALLS_PER_CALLER_MAX, error);
 
         a->server = s;
         a->handler = handler;
-        r = sd_bus_call_method_async(s->bus, &a->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "GetConnectionUnixUser", on_caller, a, "s",
-                                     sd_bus_message_get_sender(m));
-        if (r < 0)
-                return r;
-
         a->message = sd_bus_message_ref(m);
+        r = known && !may_change(s, uid) ? ask_polkit(a, uid, error) : look_up(a);
+        if (r < 0) {
+                request_done(a);
+                return r;
+        }
         return 1;
 }
 
 void bus_access_done(BusServer *s) {
         for (size_t i = 0; i < BUS_ACCESS_MAX; i++)
                 request_done(&s->access[i]);
+        memset(s->known, 0, sizeof(s->known)); /* another bus gives the names to others */
+        s->known_next = 0;
 }

@@ -24,6 +24,7 @@
 
 static const char *const change_property[_BUS_CHANGE_MAX] = {
         [BUS_CHANGE_STATE] = "State",
+        [BUS_CHANGE_CONFIGURATION_ERROR] = "ConfigurationError",
         [BUS_CHANGE_AGENTS_TRACKED] = "AgentsTracked",
         [BUS_CHANGE_AGENTS_STALLED] = "AgentsStalled",
         [BUS_CHANGE_AGENTS_DEGRADED] = "AgentsDegraded",

@@ -20,10 +20,19 @@ BUS_GETTER(bus_get_critical) {
         return sd_bus_message_append(reply, "u", observer_critical(s->observer));
 }
 
+bool bus_next_unit(const BusServer *s, unsigned *cursor, UnitInfo *ret) {
+        while (*cursor < observer_units_max(s->observer)) {
+                *cursor += 1;
+                if (observer_unit(s->observer, (uint16_t) *cursor, ret) >= 0)
+                        return true;
+        }
+        return false;
+}
+
 int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         BusServer *s = userdata;
-        unsigned rows = 0;
+        unsigned rows = 0, unit = UNIT_NONE;
         UnitInfo info;
         int r;
 
@@ -34,9 +43,8 @@ int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error
         if (r < 0)
                 return r;
 
-        for (unsigned u = 1; u <= observer_units_max(s->observer) && rows < BUS_LIST_UNITS_MAX; u++) {
-                if (observer_unit(s->observer, (uint16_t) u, &info) < 0 ||
-                    info.degraded + info.critical == 0)
+        while (rows < BUS_LIST_UNITS_MAX && bus_next_unit(s, &unit, &info)) {
+                if (info.degraded + info.critical == 0)
                         continue;
                 r = sd_bus_message_append(reply, "(" BUS_AILING_ROW ")", info.name, info.degraded,
                                           info.critical);

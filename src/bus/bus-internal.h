@@ -21,6 +21,13 @@
  * it can keeps nobody from a place, not even for the moment that a look-up takes. */
 #define BUS_CALLS_PER_CALLER_MAX 8U
 
+/* Callers whose uid is remembered: as many as one user may have connections to the system bus. */
+#define BUS_CALLERS_KNOWN 256U
+
+/* The longest text among a call's arguments: longer than any that a method takes, so that what is too long for it is
+ * refused in its own words, and short enough for calls that wait to be nothing. */
+#define BUS_ARGUMENT_MAX 4096U
+
 /* Outgoing messages beyond which signals are not added: the bus has not read for that long. */
 #define BUS_QUEUE_MAX 1024U
 
@@ -37,6 +44,12 @@ typedef struct AccessRequest {
         uid_t uid;      /* of whom, then */
         uint64_t check; /* by what name the check can be cancelled */
 } AccessRequest;
+
+/* What the bus daemon said of a connection. */
+typedef struct KnownCaller {
+        char name[24]; /* ":1." and the digits of a 64-bit number fit */
+        uint32_t uid;
+} KnownCaller;
 
 typedef enum BusSlot {
         BUS_SLOT_OBSERVER,
@@ -105,6 +118,8 @@ struct BusServer {
 
         AccessRequest access[BUS_ACCESS_MAX];
         uint64_t checks; /* asked of polkit so far */
+        KnownCaller known[BUS_CALLERS_KNOWN];
+        size_t known_next; /* the oldest, to be replaced */
 
         AgentInfo found; /* the agent that an /agent/<id> object stands for, during one call */
         AgentInfo page[BUS_LIST_AGENTS_MAX]; /* of ListAgents(), so that no call allocates */
@@ -128,6 +143,8 @@ void bus_changes_done(BusServer *s);
 /* bus-health.c */
 BUS_GETTER(bus_get_degraded);
 BUS_GETTER(bus_get_critical);
+/* The next of the observer's units behind *cursor, which begins at UNIT_NONE. False at the end of its table. */
+bool bus_next_unit(const BusServer *s, unsigned *cursor, UnitInfo *ret);
 int bus_method_list_ailing_units(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* bus-policy.c */

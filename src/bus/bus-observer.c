@@ -67,6 +67,13 @@ static int get_state(sd_bus *bus, const char *path, const char *interface, const
         return sd_bus_message_append(reply, "s", s->hooks->state(s->userdata));
 }
 
+static int get_config_error(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const BusServer *s = userdata;
+
+        return sd_bus_message_append(reply, "s", s->hooks->config_error(s->userdata));
+}
+
 static int get_tracked(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const BusServer *s = userdata;
@@ -328,7 +335,7 @@ static int append_ailing_units(const BusServer *s, sd_bus_message *reply, unsign
 static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         BusServer *s = userdata;
-        unsigned rows = 0;
+        unsigned rows = 0, unit = UNIT_NONE;
         UnitInfo info;
         int r;
 
@@ -340,14 +347,10 @@ static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return r;
 
-        for (unsigned u = 1; u <= observer_units_max(s->observer) && rows < BUS_LIST_UNITS_MAX; u++) {
-                if (observer_unit(s->observer, (uint16_t) u, &info) < 0)
-                        continue;
-
-                r = append_unit(s, reply, (uint16_t) u, &info);
+        for (; rows < BUS_LIST_UNITS_MAX && bus_next_unit(s, &unit, &info); rows++) {
+                r = append_unit(s, reply, (uint16_t) unit, &info);
                 if (r < 0)
                         return r;
-                rows++;
         }
         r = append_ailing_units(s, reply, rows);
         if (r < 0)
@@ -444,6 +447,7 @@ static const sd_bus_vtable observer_vtable[] = {
         SD_BUS_PROPERTY("Capabilities", "s", get_capabilities, 0, CONST),
         SD_BUS_PROPERTY("StartUSec", "t", get_start, 0, CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES),
+        SD_BUS_PROPERTY("ConfigurationError", "s", get_config_error, 0, CHANGES),
         SD_BUS_PROPERTY("AgentsTracked", "u", get_tracked, 0, CHANGES),
         SD_BUS_PROPERTY("AgentsStalled", "u", get_stalled, 0, CHANGES),
         SD_BUS_PROPERTY("ThresholdUSec", "t", get_threshold, 0, CHANGES),

@@ -177,6 +177,12 @@ static int append_rejected(const BusServer *s, sd_bus_message *m, const Event *e
                         return r;
         }
 
+        if (event->peer && event->peer[0]) {
+                r = sd_bus_message_append(m, "{sv}", "Peer", "s", event->peer);
+                if (r < 0)
+                        return r;
+        }
+
         if (event->attested_pid != 0) {
                 r = sd_bus_message_append(m, "{sv}", "AttestedPid", "u", event->attested_pid);
                 if (r < 0)

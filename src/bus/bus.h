@@ -85,6 +85,9 @@ typedef struct BusHooks {
         /* A BUS_STATE_*. */
         const char *(*state)(void *userdata);
 
+        /* What is wrong with the configuration that is in force, "" when nothing is. */
+        const char *(*config_error)(void *userdata);
+
         /* A time of the observer's clock as µs of CLOCK_MONOTONIC. */
         usec_t (*to_monotonic)(void *userdata, nsec_t t);
 
@@ -193,6 +196,7 @@ bool bus_server_is_attached(const BusServer *s);
 /* The properties whose change is announced. */
 typedef enum BusChange {
         BUS_CHANGE_STATE,
+        BUS_CHANGE_CONFIGURATION_ERROR,
         BUS_CHANGE_AGENTS_TRACKED,
         BUS_CHANGE_AGENTS_STALLED,
         BUS_CHANGE_AGENTS_DEGRADED,

@@ -34,6 +34,7 @@ static Verdict reject(Observer *o, const Passage *p, RejectClass class, uint64_t
                 .slot_origin = p->slot == SLOT_NONE ? p->datagram->origin : o->tracker.slots[p->slot].origin,
                 .observed_namespace = p->namespace_inode,
                 .listener = p->datagram->listener,
+                .datagram = p->datagram,
         };
 
         (*counter)++;
@@ -58,12 +59,12 @@ static Verdict judge_receive(Observer *o, const Passage *p, nsec_t now) {
                 observer_listener_failed(o, p->datagram->listener, -ENODATA, now);
                 return VERDICT_IO_ERROR;
         case RECEIVE_DECRYPT_FAILED:
-                c->decrypt_failures++;
-                return VERDICT_DECRYPT_FAILED;
+                return reject(o, p, REJECT_DECRYPT_FAILED, &c->decrypt_failures, VERDICT_DECRYPT_FAILED,
+                              now);
         case RECEIVE_PID_MISMATCH:
                 return reject(o, p, REJECT_AUTH_FAILURE, &c->auth_failures, VERDICT_AUTH_FAILURE, now);
         case RECEIVE_REPLAYED:
-                c->replays_refused++;
+                c->replays_refused++; /* no news: a network repeats datagrams, too */
                 return VERDICT_REPLAYED;
         case RECEIVE_SENDER_TABLE_FULL:
                 c->sender_table_full++;

@@ -33,6 +33,7 @@ static const char *const reject_class_names[_REJECT_CLASS_MAX] = {
         [REJECT_NAMESPACE_CONFLICT] = "namespace-conflict",
         [REJECT_CONTROL_TRUNCATED] = "control-truncated",
         [REJECT_IO_ERROR] = "io-error",
+        [REJECT_DECRYPT_FAILED] = "decrypt-failed",
 };
 DEFINE_TO_STRING(reject_class, RejectClass, reject_class_names)
 

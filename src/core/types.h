@@ -158,6 +158,7 @@ typedef enum RejectClass {
         REJECT_NAMESPACE_CONFLICT,
         REJECT_CONTROL_TRUNCATED,
         REJECT_IO_ERROR,
+        REJECT_DECRYPT_FAILED,
         _REJECT_CLASS_MAX,
         _REJECT_CLASS_INVALID = -EINVAL,
 } RejectClass;
@@ -232,6 +233,8 @@ typedef struct Event {
         uint64_t observed_namespace; /* namespace-conflict */
         int error;                   /*   io-error: negative errno */
         uint8_t listener;
+        const Datagram *datagram; /*   itself; NULL for an error of the socket. Borrowed for the call */
+        const char *peer; /*   "192.0.2.7:4711", of a network sender; else "". Not core's to know: NULL from there */
 
         bool overloaded; /* OVERLOADED */
         nsec_t jump;     /* CLOCK_JUMP: how far, 0 where it is not known */

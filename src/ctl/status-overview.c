@@ -11,6 +11,7 @@
 #include "ctl/format.h"
 #include "ctl/past.h"
 #include "ctl/status.h"
+#include "ctl/unread.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "util/unit-name.h"
@@ -73,6 +74,12 @@ static void put_listeners(const Status *s) {
                 card_line(i == 0 ? "Listeners" : "", "%s (%s, %s), %" PRIu64 " datagram%s", l->address,
                           l->name, l->transport, l->datagrams, plural(l->datagrams));
         }
+}
+
+static void put_unread(char **sockets) {
+        for (size_t i = 0; sockets && sockets[i]; i++)
+                card_line(i == 0 ? "Not read" : "", "%s; begin with: systemctl restart varta.service",
+                          sockets[i]);
 }
 
 /* What holds recovery back by hand, or by too much of it. */
@@ -169,13 +176,15 @@ static void put_losses(const Status *s) {
         card_list_end(&list);
 }
 
-static void put_observer(const Status *s, const PastView *past, Health health) {
+static void put_observer(const Status *s, const PastView *past, char **unread, Health health) {
         char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX];
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
         card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
         put_since(s);
+        if (s->observer.config_error[0])
+                card_line("Error", "%s", s->observer.config_error);
         card_line("Agents", "%u of %u, %u stalled", s->observer.tracked, s->observer.capacity,
                   s->observer.stalled);
         card_line("Threshold", "%s (%s clock)",
@@ -183,6 +192,7 @@ static void put_observer(const Status *s, const PastView *past, Health health) {
                   s->observer.clock_source);
         put_beats(s);
         put_listeners(s);
+        put_unread(unread);
         put_holds(s);
         put_dictionary(s, &recoveries, "RecoveryOutcomes");
         card_list_end(&recoveries);
@@ -268,9 +278,10 @@ static void put_notable(const Status *s) {
                 }
 }
 
-static void put_overview_json(const Status *s, const PastView *past, Health health) {
+static void put_overview_json(const Status *s, const PastView *past, char **unread, Health health) {
         json_object *o = observer_view_to_json(&s->observer), *units = json_object_new_array(),
-                    *agents = json_object_new_array(), *latest = json_object_new_array();
+                    *agents = json_object_new_array(), *latest = json_object_new_array(),
+                    *sockets = json_object_new_array();
         size_t shown = 0;
 
         for (size_t i = 0; i < past->n_rows && shown < LATEST_MAX; i++)
@@ -286,7 +297,11 @@ static void put_overview_json(const Status *s, const PastView *past, Health heal
                 if (agent_health(&s->agents.rows[i]) != HEALTH_OK)
                         json_object_array_add(agents, agent_row_to_json(&s->agents.rows[i]));
 
+        for (size_t i = 0; unread && unread[i]; i++)
+                json_object_array_add(sockets, json_object_new_string(unread[i]));
+
         json_object_object_add(o, "health", json_object_new_string(health_info[health].name));
+        json_object_object_add(o, "unread_sockets", sockets);
         json_object_object_add(o, "latest_recoveries", latest);
         json_object_object_add(o, "notable_units", units);
         json_object_object_add(o, "notable_agents", agents);
@@ -295,17 +310,19 @@ static void put_overview_json(const Status *s, const PastView *past, Health heal
 
 CtlExit status_show_overview(const Status *s) {
         const PastQuery query = { .options = s->options, .max = LATEST_LOOK_AT };
+        _cleanup_(unread_sockets_freep) char **unread = NULL;
         _cleanup_(past_view_done) PastView past = {};
         Health health = fleet_health(s);
 
-        /* An observer too old to tell is no reason to say nothing. */
+        /* An observer too old to tell, or a systemd that does not, is no reason to say nothing. */
         (void) past_view_fetch(s->bus, &query, &past, NULL);
+        (void) unread_sockets(s->bus, &s->observer, &unread);
 
         if (s->options->json != JSON_OFF) {
-                put_overview_json(s, &past, health);
+                put_overview_json(s, &past, unread, health);
         } else {
                 output_page(s->options);
-                put_observer(s, &past, health);
+                put_observer(s, &past, unread, health);
                 put_notable(s);
         }
 

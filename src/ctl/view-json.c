@@ -122,6 +122,7 @@ json_object *observer_view_to_json(const ObserverView *v) {
         json_object *o = json_object_new_object();
 
         add_text(o, "state", v->state);
+        add_text(o, "configuration_error", v->config_error);
         add_text(o, "version", v->version);
         add_text(o, "clock_source", v->clock_source);
         add_text(o, "capabilities", v->capabilities);

@@ -59,6 +59,7 @@ static int read_text(ObserverView *v, const char *name) {
                 { "ClockSource", &v->clock_source },
                 { "Capabilities", &v->capabilities },
                 { "State", &v->state },
+                { "ConfigurationError", &v->config_error },
         };
         const char *value;
         int r;
@@ -243,7 +244,7 @@ static int read_properties(ObserverView *v) {
 int observer_view_fetch(sd_bus *bus, ObserverView *ret, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(observer_view_done) ObserverView v = {
-                .version = "", .clock_source = "", .capabilities = "", .state = ""
+                .version = "", .clock_source = "", .capabilities = "", .state = "", .config_error = ""
         };
         int r;
 

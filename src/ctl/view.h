@@ -35,8 +35,8 @@ typedef struct CounterRow {
 
 typedef struct ObserverView {
         sd_bus_message *message;
-        const char *version, *clock_source, *capabilities,
-                        *state; /* "" when an old observer does not tell */
+        const char *version, *clock_source, *capabilities, *state,
+                        *config_error; /* "" when an old observer does not tell */
         uint32_t capacity, tracked, stalled, degraded, critical, descriptor_budget;
         uint64_t pid_namespace;
         usec_t start, threshold, brake_until; /* of the storm brake; 0: it does not hold */

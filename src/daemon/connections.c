@@ -65,6 +65,10 @@ static int open_bus(Manager *m, const char *description, int priority, sd_bus **
         r = set_address(m, bus);
         if (r < 0)
                 return r;
+        /* Nobody sends us any that we want, and calls that wait for permission would hold them. */
+        r = sd_bus_negotiate_fds(bus, false);
+        if (r < 0)
+                return r;
         r = sd_bus_set_bus_client(bus, true);
         if (r < 0)
                 return r;
@@ -151,7 +155,8 @@ void manager_clients_lost(void *userdata) {
         if (m->stopping)
                 return;
         if (is_news(&m->clients, -ECONNRESET))
-                log_warning("The bus went away: clients are not served until it is back");
+                log_struct(LOG_WARNING, MESSAGE_BUS_LOST_ID, NULL, 0,
+                           "The bus went away: clients are not served until it is back");
         manager_watch_log(m);
         (void) retry_later(m, &m->clients, on_retry_clients);
 }
@@ -163,10 +168,10 @@ void manager_clients_stuck(void *userdata) {
 
         if (m->stopping)
                 return;
-        log_warning("The bus has taken nothing for %u s, because somebody does not read our signals: "
-                    "connecting to it "
-                    "anew",
-                    (unsigned) (BUS_QUEUE_PATIENCE_CLOSE_USEC / USEC_PER_SEC));
+        log_struct(LOG_WARNING, MESSAGE_BUS_STUCK_ID, NULL, 0,
+                   "The bus has taken nothing for %u s, because somebody does not read our signals: "
+                   "connecting to it anew",
+                   (unsigned) (BUS_QUEUE_PATIENCE_CLOSE_USEC / USEC_PER_SEC));
         manager_watch_log(m);
         close_connection(&m->clients);
         (void) retry_later(m, &m->clients, on_retry_clients);
@@ -208,12 +213,14 @@ static int start_systemd(Manager *m) {
 
 static void explain_no_name(int error) {
         if (error == -EEXIST)
-                log_error("The name " BUS_NAME
-                          " is taken: another observer serves this bus; stop it first, or use "
-                          "--user for one of your own");
+                log_struct(LOG_ERR, MESSAGE_NO_NAME_ID, NULL, 0,
+                           "The name " BUS_NAME
+                           " is taken: another observer serves this bus; stop it first, or use "
+                           "--user for one of your own");
         else if (error == -EPERM || error == -EACCES)
-                log_error("The bus does not let this user own " BUS_NAME
-                          ": run as user varta, or use --user");
+                log_struct(LOG_ERR, MESSAGE_NO_NAME_ID, NULL, 0,
+                           "The bus does not let this user own " BUS_NAME
+                           ": run as user varta, or use --user");
         else
                 log_error_errno(error, "Cannot own " BUS_NAME " on the bus");
 }

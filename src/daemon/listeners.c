@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/manager-private.h"
+#include "daemon/message-ids.h"
 #include "daemon/priorities.h"
 #include "util/log.h"
 #include "varta-build.h"
@@ -162,9 +163,11 @@ static int start_network(Manager *m) {
                 if (l->transport != TRANSPORT_SECURE_UDP)
                         continue;
                 if (load_keys(m, m->config, l, &keys, &reason) < 0) {
-                        log_error("%s. Nothing that arrives there can be opened.",
-                                  reason ?: "Cannot read keys");
-                        m->degraded = true;
+                        log_struct(LOG_ERR, MESSAGE_NO_KEY_ID, NULL, 0,
+                                   "%s. Nothing that arrives there can be opened.",
+                                   reason ?: "Cannot read keys");
+                        if (!m->config_error)
+                                m->config_error = reason ? TAKE_PTR(reason) : strdup("Cannot read keys");
                 }
                 ingress_set_keys(m->ingress, n, keys);
         }

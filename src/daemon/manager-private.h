@@ -29,7 +29,7 @@ struct Manager {
         Options options;
         sd_event *event;
         Config *config;
-        bool degraded; /* the configuration had errors at start */
+        char *config_error; /* the first thing that was wrong with the configuration in force; NULL: nothing */
         bool stopping;
 
         clockid_t clock; /* the observer's */

@@ -45,7 +45,7 @@ static bool all_is_paused(const Manager *m) {
 const char *manager_state(const Manager *m) {
         if (m->observer && observer_overloaded(m->observer))
                 return BUS_STATE_OVERLOADED;
-        if (m->degraded)
+        if (m->config_error)
                 return BUS_STATE_DEGRADED_CONFIG;
         return all_is_paused(m) ? BUS_STATE_PAUSED : BUS_STATE_RUNNING;
 }
@@ -101,7 +101,8 @@ static void reload_apply(Manager *m, Config *config, ListenerKeys *keys) {
         manager_forget_classes(m);
         (void) config_free(m->config);
         m->config = config;
-        m->degraded = false;
+        free(m->config_error);
+        m->config_error = NULL;
 
         s = make_settings(m, config);
         r = observer_reconfigure(m->observer, &s, manager_now(m));
@@ -115,6 +116,7 @@ static void reload_apply(Manager *m, Config *config, ListenerKeys *keys) {
         manager_arm(m);
         bus_server_changed(m->server, BUS_CHANGE_THRESHOLD);
         bus_server_changed(m->server, BUS_CHANGE_STATE);
+        bus_server_changed(m->server, BUS_CHANGE_CONFIGURATION_ERROR);
 }
 
 int manager_reload(Manager *m, char **ret_reason) {
@@ -200,12 +202,12 @@ static int drop_privileges(Manager *m) {
 static int start_config(Manager *m) {
         int r;
 
-        r = settings_load(m->options.config, &m->config, NULL);
+        r = settings_load(m->options.config, &m->config, &m->config_error);
         if (r < 0)
                 return log_error_errno(r, "Cannot read the configuration");
-        m->degraded = config_is_degraded(m->config);
-        if (m->degraded)
-                log_error("Going on with the defaults in place of what is wrong: correct it, then reload");
+        if (m->config_error)
+                log_struct(LOG_ERR, MESSAGE_CONFIG_DEGRADED_ID, NULL, 0,
+                           "Going on with the defaults in place of what is wrong: correct it, then reload");
         m->clock = config_observer(m->config)->clock_source == CONFIG_CLOCK_BOOTTIME ? CLOCK_BOOTTIME
                                                                                      : CLOCK_MONOTONIC;
         m->start = manager_now(m);
@@ -368,6 +370,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->status);
         sd_event_source_disable_unref(m->storm_end);
         sd_event_unref(m->event);
+        free(m->config_error);
         free(m->capabilities);
         free(m);
         return NULL;

@@ -15,6 +15,7 @@
 #include "daemon/manager-private.h"
 #include "daemon/message-ids.h"
 #include "daemon/priorities.h"
+#include "ingress/listener-udp.h"
 #include "util/log.h"
 #include "util/parse.h"
 
@@ -132,41 +133,58 @@ static void journal_exit(const Event *e) {
                    e->gone ? ", before it could be looked at" : "");
 }
 
+/* "PID 123", "192.0.2.7:4711" */
+static const char *sender_name(const Event *e, char *buf, size_t size) {
+        if (e->peer && e->peer[0])
+                return e->peer;
+        if (e->attested_pid == 0)
+                return "a process that the kernel does not name";
+        (void) snprintf(buf, size, "PID %" PRIu32, e->attested_pid);
+        return buf;
+}
+
+/* What is wrong with it. */
+static const char *refusal_text(const Event *e, char *buf, size_t size) {
+        switch (e->reject) {
+        case REJECT_DECODE:
+                return vlp_error_to_string(e->decode_error);
+        case REJECT_AUTH_FAILURE:
+                if (e->attested_pid == 0)
+                        return "its frame names another process than its envelope";
+                (void) snprintf(buf, size, "it names PID %" PRIu32, e->claimed_pid);
+                return buf;
+        case REJECT_ORIGIN_CONFLICT:
+                (void) snprintf(buf, size, "it names PID %" PRIu32 ", which is known as %s", e->claimed_pid,
+                                origin_to_string(e->slot_origin));
+                return buf;
+        case REJECT_NAMESPACE_CONFLICT:
+                return "it lives in another pid namespace (see AllowCrossNamespace= in varta.conf(5))";
+        case REJECT_DECRYPT_FAILED:
+                return "no key opens it";
+        default:
+                return reject_class_to_string(e->reject);
+        }
+}
+
 static void journal_rejected(const Manager *m, const Event *e) {
         const Listener *l = ingress_listener(m->ingress, e->listener);
+        char sender[64], text[128];
         Fields f = {};
 
         field_text(&f, "VARTA_REASON", reject_class_to_string(e->reject));
-        field_text(&f, "VARTA_ORIGIN", origin_to_string(e->observed_origin));
-        if (e->attested_pid > 0)
-                field_number(&f, "VARTA_PID", e->attested_pid);
-        switch (e->reject) {
-        case REJECT_DECODE:
-                field_text(&f, "VARTA_ERROR", vlp_error_to_string(e->decode_error));
-                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
-                           "Refused a frame of PID %" PRIu32 ": %s", e->attested_pid,
-                           vlp_error_to_string(e->decode_error));
-                break;
-        case REJECT_AUTH_FAILURE:
-                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
-                           "Refused a frame of PID %" PRIu32 ": it names PID %" PRIu32, e->attested_pid,
-                           e->claimed_pid);
-                break;
-        case REJECT_IO_ERROR:
+        if (e->reject == REJECT_IO_ERROR) {
                 log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n, "Cannot receive on %s: %s",
                            l ? l->address : "a listener", strerror(-e->error));
-                break;
-        case REJECT_NAMESPACE_CONFLICT:
-                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
-                           "Refused a frame of PID %" PRIu32 ": it lives in another pid namespace (see "
-                           "AllowCrossNamespace= in varta.conf(5))",
-                           e->attested_pid);
-                break;
-        default:
-                log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n,
-                           "Refused a datagram of PID %" PRIu32 ": %s", e->attested_pid,
-                           reject_class_to_string(e->reject));
+                return;
         }
+        field_text(&f, "VARTA_ORIGIN", origin_to_string(e->observed_origin));
+        field_text(&f, "VARTA_PEER", e->peer);
+        if (e->attested_pid > 0)
+                field_number(&f, "VARTA_PID", e->attested_pid);
+        if (e->reject == REJECT_DECODE)
+                field_text(&f, "VARTA_ERROR", vlp_error_to_string(e->decode_error));
+        log_struct(LOG_WARNING, MESSAGE_REJECTED_ID, f.fields, f.n, "Refused a datagram of %s: %s",
+                   sender_name(e, sender, sizeof(sender)), refusal_text(e, text, sizeof(text)));
 }
 
 static void journal_event(const Manager *m, const Event *e) {
@@ -200,16 +218,29 @@ static void journal_event(const Manager *m, const Event *e) {
         }
 }
 
+static void tell(Manager *m, const Event *event) {
+        journal_event(m, event);
+        manager_watch_log(m);
+        bus_server_event(m->server, event);
+}
+
+/* Only a refusal that is told costs a look at who sent the datagram. */
+static void tell_rejected(Manager *m, const Event *event) {
+        Event told = *event;
+        char peer[PEER_TEXT_SIZE];
+
+        told.peer = ingress_peer(m->ingress, event->datagram, peer, sizeof(peer));
+        tell(m, &told);
+}
+
 void manager_on_event(void *userdata, const Event *event) {
         Manager *m = userdata;
 
         if (m->stopping)
                 return;
-        if (manager_storms_pass_event(m, event)) {
-                journal_event(m, event);
-                manager_watch_log(m);
-                bus_server_event(m->server, event);
-        } else
+        if (manager_storms_pass_event(m, event))
+                (event->kind == EVENT_REJECTED ? tell_rejected : tell)(m, event);
+        else
                 bus_server_event_untold(m->server, event);
         recovery_event(m->recovery, event); /* takes care of every single one */
         if (event->kind != EVENT_REJECTED)
@@ -239,15 +270,18 @@ static void journal_record(const RecoveryRecord *r) {
                 field_number(&f, "VARTA_PID", r->pid);
         field_text(&f, "VARTA_UNIT", r->unit);
         field_invocation(&f, r->invocation);
-        field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
         field_text(&f, "VARTA_REASON",
                    r->kind == RECORD_FINISHED ? stall_reason_to_string(r->stall_reason) : r->reason);
         if (r->outcome >= 0)
                 field_text(&f, "VARTA_OUTCOME", recovery_outcome_to_string(r->outcome));
-        field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);
-        field_number(&f, "VARTA_LAST_NONCE", r->last_nonce);
-        field_text(&f, "VARTA_STATUS", vlp_status_to_string(r->status));
-        field_number(&f, "VARTA_ATTEMPT", r->attempt);
+        if (r->agent > 0) { /* not a pause, say */
+                field_text(&f, "VARTA_ORIGIN", origin_to_string(r->origin));
+                field_number(&f, "VARTA_SILENCE_USEC", r->silence / NSEC_PER_USEC);
+                field_number(&f, "VARTA_LAST_NONCE", r->last_nonce);
+                field_text(&f, "VARTA_STATUS", vlp_status_to_string(r->status));
+        }
+        if (r->kind <= RECORD_LEFT_GAVE_UP)
+                field_number(&f, "VARTA_ATTEMPT", r->attempt);
         if (r->kind == RECORD_FINISHED && r->outcome != OUTCOME_RECOVERED)
                 level = LOG_WARNING;
         log_struct(level, kinds[r->kind].message_id, f.fields, f.n, "%s", r->sentence);

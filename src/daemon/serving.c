@@ -28,6 +28,12 @@ static const char *serve_state(void *userdata) {
         return manager_state(userdata);
 }
 
+static const char *serve_config_error(void *userdata) {
+        const Manager *m = userdata;
+
+        return m->config_error ?: "";
+}
+
 static usec_t serve_to_monotonic(void *userdata, nsec_t t) {
         Manager *m = userdata;
 
@@ -250,6 +256,7 @@ static int serve_set_log_target(void *userdata, const char *target) {
 const BusHooks manager_bus_hooks = {
         .facts = serve_facts,
         .state = serve_state,
+        .config_error = serve_config_error,
         .to_monotonic = serve_to_monotonic,
         .descriptor_budget = serve_descriptor_budget,
         .journal_dropped = serve_journal_dropped,

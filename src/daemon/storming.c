@@ -6,20 +6,28 @@
  */
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "bus/bus-signals.h"
 #include "daemon/manager-private.h"
+#include "daemon/message-ids.h"
 #include "daemon/priorities.h"
 #include "util/log.h"
 #include "util/text.h"
 
 static void tell(Manager *m, unsigned kind, uint64_t suppressed) {
+        char count[sizeof("18446744073709551615")];
+        const LogField fields[] = { { "VARTA_REASON", storm_kind_to_string(kind) },
+                                    { "VARTA_COUNT", count } };
+
+        (void) snprintf(count, sizeof(count), "%" PRIu64, suppressed);
         if (kind < _REJECT_CLASS_MAX)
-                log_warning("Refused %" PRIu64 " more (%s), not told one by one", suppressed,
-                            storm_kind_to_string(kind));
+                log_struct(LOG_WARNING, MESSAGE_STORM_SUMMARY_ID, fields, ELEMENTSOF(fields),
+                           "Refused %s more (%s), not told one by one", count, storm_kind_to_string(kind));
         else
-                log_warning("%" PRIu64 " more event%s (%s) not told one by one", suppressed,
-                            plural(suppressed), storm_kind_to_string(kind));
+                log_struct(LOG_WARNING, MESSAGE_STORM_SUMMARY_ID, fields, ELEMENTSOF(fields),
+                           "%s more event%s (%s) not told one by one", count, plural(suppressed),
+                           storm_kind_to_string(kind));
         manager_watch_log(m);
         bus_signal_storm_summary(m->server, storm_kind_to_string(kind), suppressed, STORM_WINDOW);
 }

@@ -319,6 +319,17 @@ void ingress_drain(Ingress *i) {
                                 break;
 }
 
+const char *ingress_peer(const Ingress *i, const Datagram *datagram, char *buf, size_t size) {
+        char text[PEER_TEXT_SIZE] = "";
+
+        assert(i && buf && size > 0);
+
+        if (datagram && i->sources[datagram->listener]->listener.transport != TRANSPORT_UNIX)
+                (void) peer_address_to_text(&i->peers[datagram - i->datagrams], text);
+        (void) snprintf(buf, size, "%s", text);
+        return buf;
+}
+
 const Listener *ingress_listener(const Ingress *i, size_t n) {
         return n < i->n_sources ? &i->sources[n]->listener : NULL;
 }

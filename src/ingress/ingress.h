@@ -84,5 +84,9 @@ void ingress_set_secure(Ingress *i, Secure *secure);
  * for. */
 void ingress_drain(Ingress *i);
 
+/* Who sent a datagram of the batch that hooks.datagrams has in hand: "192.0.2.7:4711" in buf, or "" for one that came off no
+ * network, and for NULL. A longer text than buf is cut. */
+const char *ingress_peer(const Ingress *i, const Datagram *datagram, char *buf, size_t size);
+
 /* Listeners in the order they were added: i from 0 until NULL. */
 const Listener *ingress_listener(const Ingress *i, size_t n);

@@ -111,21 +111,30 @@ static bool is_loopback(const PeerAddress *a) {
         return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
+const char *peer_address_to_text(const PeerAddress *peer, char buf[static PEER_TEXT_SIZE]) {
+        char host[INET6_ADDRSTRLEN] = "", scope[sizeof("%4294967295")] = "";
+
+        if (peer->sa.sa_family == AF_INET) {
+                (void) inet_ntop(AF_INET, &peer->in.sin_addr, host, sizeof(host));
+                (void) snprintf(buf, PEER_TEXT_SIZE, "%s:%u", host, ntohs(peer->in.sin_port));
+                return buf;
+        }
+        (void) inet_ntop(AF_INET6, &peer->in6.sin6_addr, host, sizeof(host));
+        if (peer->in6.sin6_scope_id > 0)
+                (void) snprintf(scope, sizeof(scope), "%%%u", peer->in6.sin6_scope_id);
+        (void) snprintf(buf, PEER_TEXT_SIZE, "[%s%s]:%u", host, scope, ntohs(peer->in6.sin6_port));
+        return buf;
+}
+
 void listener_describe_udp(Listener *l) {
-        char host[INET6_ADDRSTRLEN] = "";
+        char text[PEER_TEXT_SIZE];
         socklen_t n = sizeof(PeerAddress);
         PeerAddress a = {};
 
         if (getsockname(l->fd, &a.sa, &n) < 0)
                 return;
         l->loopback = is_loopback(&a);
-        if (a.sa.sa_family == AF_INET) {
-                (void) inet_ntop(AF_INET, &a.in.sin_addr, host, sizeof(host));
-                (void) snprintf(l->address, sizeof(l->address), "%s:%u", host, ntohs(a.in.sin_port));
-        } else {
-                (void) inet_ntop(AF_INET6, &a.in6.sin6_addr, host, sizeof(host));
-                (void) snprintf(l->address, sizeof(l->address), "[%s]:%u", host, ntohs(a.in6.sin6_port));
-        }
+        (void) snprintf(l->address, sizeof(l->address), "%s", peer_address_to_text(&a, text));
 }
 
 uint64_t peer_address_hash(const PeerAddress *peer, const uint64_t key[2]) {

@@ -25,5 +25,11 @@ int listener_configure_udp(Listener *l);
 /* Fills in the address as text and whether only this host can reach it. */
 void listener_describe_udp(Listener *l);
 
+/* Room for "[ADDRESS%SCOPE]:PORT" of either family. */
+#define PEER_TEXT_SIZE (INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535"))
+
+/* The address and the port as text: "192.0.2.7:4711", "[2001:db8::7]:4711", "[fe80::7%2]:4711". */
+const char *peer_address_to_text(const PeerAddress *peer, char buf[static PEER_TEXT_SIZE]);
+
 /* A hash of the address, without the port, never 0: senders choose ports, and a replay comes from another one. */
 uint64_t peer_address_hash(const PeerAddress *peer, const uint64_t key[2]);

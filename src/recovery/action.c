@@ -66,7 +66,7 @@ void action_release(Recovery *r, Action *a) {
 
 /* ---- Looking ---------------------------------------------------------------------------------------------- */
 
-static nsec_t proof_time(const UnitPolicy *policy) {
+nsec_t action_proof_time(const UnitPolicy *policy) {
         nsec_t first = MAX(policy->stall_threshold, PROOF_MIN);
         nsec_t grace = nsec_add(policy->startup_grace, first);
 
@@ -95,7 +95,7 @@ static void begin_proof(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts
         r->hooks.policy(r->userdata, u->name, &policy);
         a->phase = ACTION_PROVING;
         a->late = false;
-        a->limit = proof_time(&policy);
+        a->limit = action_proof_time(&policy);
         a->deadline = nsec_add(recovery_now(r), a->limit);
         recovery_arm(r, a->deadline);
         durable_action_goes_on(r, a);
@@ -154,11 +154,20 @@ static void looked_job(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts 
         }
 }
 
+/* Whether the unit that was read has been started since `started`. Compared are spans: systemd's times are of
+ * CLOCK_MONOTONIC, ours may be of another clock. */
+static bool has_begun(nsec_t now, nsec_t started, nsec_t monotonic, const UnitFacts *facts) {
+        nsec_t exit = facts->inactive_exit * NSEC_PER_USEC;
+
+        return exit > 0 && nsec_sub(monotonic, exit) <= nsec_sub(now, started);
+}
+
 /* The operator's oneshot. */
 static void looked_start(Recovery *r, RecoveryUnit *u, Action *a, const UnitFacts *facts) {
         RecoveryOutcome outcome;
+        bool began = has_begun(recovery_now(r), a->started, recovery_monotonic(r), facts);
 
-        switch (start_verdict(facts, a->hint, a->late, &outcome)) {
+        switch (start_verdict(facts, a->hint, a->accepted, began, a->late, &outcome)) {
         case TRANSACTION_PROVE:
                 a->accepted = true;
                 begin_proof(r, u, a, NULL);
@@ -171,6 +180,18 @@ static void looked_start(Recovery *r, RecoveryUnit *u, Action *a, const UnitFact
                 a->look_at = nsec_add(recovery_now(r), r->settings.recheck);
                 recovery_arm(r, a->look_at);
         }
+}
+
+/* The time of an action that was taken over is an older observer's word. What set it, where RecoveryTimeoutSec= did not, is
+ * known again now. */
+static void bound_inherited(Recovery *r, Action *a, const UnitFacts *facts) {
+        nsec_t limit = transaction_timeout(facts);
+
+        if (a->proof_after == 0 || a->phase == ACTION_PROVING || a->late || r->settings.recovery_timeout > 0)
+                return;
+        a->limit = MIN(a->limit, limit);
+        a->deadline = MIN(a->deadline, nsec_add(recovery_now(r), limit));
+        recovery_arm(r, a->deadline);
 }
 
 static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *facts, void *userdata) {
@@ -186,8 +207,9 @@ static void on_looked(UnitReader *reader, CallResult result, const UnitFacts *fa
                 recovery_arm(r, a->look_at);
                 return;
         }
-        if (a->doubted)
-                action_finish(r, a, known.loaded ? OUTCOME_ACCESS_DENIED : OUTCOME_UNIT_GONE, a->words);
+        bound_inherited(r, a, &known);
+        if (a->doubted) /* it is there: the error was about one that it requires, or somebody has unmasked it since */
+                action_finish(r, a, known.loaded ? OUTCOME_JOB_FAILED : OUTCOME_UNIT_GONE, a->words);
         else if (a->phase == ACTION_PROVING)
                 looked_proving(r, u, a, &known);
         else if (a->verb == UNIT_ACTION_START)
@@ -272,7 +294,6 @@ static void on_replied(UnitJob *job, CallResult result, const char *text, void *
                 action_finish(r, a, OUTCOME_ACCESS_DENIED, text);
                 return;
         case CALL_NO_UNIT:
-                /* Or there is no polkit.service: systemd passes on what it was told when it asked for permission. */
                 a->doubted = true;
                 (void) snprintf(a->words, sizeof(a->words), "%s", text);
                 break;

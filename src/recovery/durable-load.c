@@ -9,7 +9,9 @@
  *
  * Moments are of the observer's clock, which goes on as long as the host does, whoever looks at it. If ClockSource= was
  * changed meanwhile, they are moved by what the two clocks differ in. A moment that has to lie in the past and does not
- * is taken for now: it can only come from a clock that was tampered with, and must not hold anything up.
+ * is taken for now: it can only come from a clock that was tampered with, and must not hold anything up. Likewise a moment
+ * to come: however true the file's sums are, nothing in it holds a unit up for longer than the configuration would do
+ * now. Only pauses are believed, whatever they say: operators choose their ends freely, see them and can take them back.
  *
  * Nothing is told from here: whoever would hear it is still being made. See durable_tell_start().
  */
@@ -22,6 +24,9 @@
 #include "recovery/recovery-private.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+
+/* The most that RecoveryTimeoutSec= allows: for jobs whose time the unit's own timeouts set, until they are read. */
+#define JOB_TIME_MAX NSEC_PER_DAY
 
 /* A proof that was awaited: agents need this long to be heard by a new observer, at least. */
 #define PROOF_AGAIN (5 * NSEC_PER_SEC)
@@ -63,6 +68,11 @@ static nsec_t past(const Loader *l, nsec_t t) {
         return MIN(moment(l, t), l->now);
 }
 
+/* Not further away than `most`. 0 is none. */
+static nsec_t soon(const Loader *l, nsec_t t, nsec_t most) {
+        return MIN(moment(l, t), nsec_add(l->now, most));
+}
+
 static void ring_past(const Loader *l, nsec_t *ring, uint32_t n) {
         for (uint32_t i = 0; i < n; i++)
                 ring[i] = past(l, ring[i]);
@@ -92,12 +102,13 @@ static void read_boot_id(const Recovery *r, uint8_t boot[STATE_BOOT_SIZE]) {
 /* ---- What is in the file ---------------------------------------------------------------------------------- */
 
 /* As the unit's own: to this observer there is no agent. */
-static void load_stall(const Loader *l, RecoveryUnit *u, const StateUnit *s) {
+static void load_stall(const Loader *l, RecoveryUnit *u, const StateUnit *s, const UnitPolicy *policy) {
         Recovery *r = l->recovery;
         AgentInfo agent = s->agent;
         RecoveryStall *stall;
 
         agent.confirmed = true;
+        agent.threshold = policy->stall_threshold;
         agent.last_beat = past(l, agent.last_beat);
         stall = registry_stall_add(&r->registry, &agent, s->reason, u);
         if (!stall)
@@ -111,15 +122,17 @@ static void load_stall(const Loader *l, RecoveryUnit *u, const StateUnit *s) {
 
 static void load_unit(Loader *l, const StateUnit *s) {
         Recovery *r = l->recovery;
+        UnitPolicy policy;
         RecoveryUnit *u;
 
         u = registry_unit_take(&r->registry, s->name, l->now);
         if (!u)
                 return; /* more units than there may be: the first ones win */
+        r->hooks.policy(r->userdata, u->name, &policy);
         u->ladder = s->ladder;
-        u->ladder.backoff_until = moment(l, s->ladder.backoff_until);
-        u->ladder.hold_until = moment(l, s->ladder.hold_until);
-        u->ladder.gave_up_until = moment(l, s->ladder.gave_up_until);
+        u->ladder.backoff_until = soon(l, s->ladder.backoff_until, policy.restart_backoff.max);
+        u->ladder.hold_until = soon(l, s->ladder.hold_until, policy.restart_backoff.max);
+        u->ladder.gave_up_until = soon(l, s->ladder.gave_up_until, policy.restart_limit.span);
         u->ladder.trouble = past(l, s->ladder.trouble);
         ring_past(l, u->ladder.restarts, u->ladder.n);
         u->restarts = s->restarts;
@@ -130,7 +143,7 @@ static void load_unit(Loader *l, const StateUnit *s) {
         if (u->own_stall != REGISTRY_NONE)
                 registry_stall_remove(&r->registry, &r->registry.stalls[u->own_stall]);
         if (s->stalled && l->same_boot)
-                load_stall(l, u, s);
+                load_stall(l, u, s, &policy);
 }
 
 /* The host was restarted: what is left of a pause is so by the wall clock, and not more than there was when it was
@@ -203,6 +216,25 @@ static uint64_t to_ticks(const Loader *l, nsec_t t) {
         return MAX(at / tick, (nsec_t) 1);
 }
 
+/* The deadline that an action had is its own, within what a new one would get. */
+static void restore_deadline(const Loader *l, Action *a, const StateAction *s) {
+        const Recovery *r = l->recovery;
+        nsec_t most = r->settings.recovery_timeout > 0 ? r->settings.recovery_timeout : JOB_TIME_MAX;
+        UnitPolicy policy;
+
+        if (s->proving) {
+                r->hooks.policy(r->userdata, s->unit, &policy);
+                most = action_proof_time(&policy);
+        }
+        a->limit = MIN(s->limit, most);
+        a->deadline = soon(l, s->deadline, most);
+        if (s->proving) {
+                nsec_t patience = MAX(policy.stall_threshold, PROOF_AGAIN);
+
+                a->deadline = MAX(a->deadline, nsec_add(l->now, patience));
+        }
+}
+
 static void restore_action(Loader *l, const StateAction *s) {
         Recovery *r = l->recovery;
         RecoveryUnit *u = registry_unit_take(&r->registry, s->unit, l->now);
@@ -221,8 +253,6 @@ static void restore_action(Loader *l, const StateAction *s) {
                 .attempt = s->attempt,
                 .verb = s->verb,
                 .started = past(l, s->started),
-                .deadline = moment(l, s->deadline),
-                .limit = s->limit,
                 .look_at = NSEC_INFINITY,
                 .accepted = s->accepted,
                 .restarted = s->restarted,
@@ -238,11 +268,7 @@ static void restore_action(Loader *l, const StateAction *s) {
         memcpy(a->before, s->before, INVOCATION_ID_SIZE);
         memcpy(a->after, s->after, INVOCATION_ID_SIZE);
         a->proof_after = to_ticks(l, a->started);
-        if (s->proving) {
-                nsec_t patience = MAX(s->agent.threshold, PROOF_AGAIN);
-
-                a->deadline = MAX(a->deadline, nsec_add(l->now, patience));
-        }
+        restore_deadline(l, a, s);
         recovery_arm(r, a->overtaken ? l->now : a->deadline);
 }
 

@@ -251,6 +251,9 @@ void action_bus_gone(Recovery *r);
 void action_bus_back(Recovery *r);
 void action_release_all(Recovery *r);
 
+/* How long a restarted unit has for its first beat. */
+nsec_t action_proof_time(const UnitPolicy *policy);
+
 /* action.c, for action-end.c */
 RecoveryUnit *action_unit(const Recovery *r, const Action *a);
 void action_release(Recovery *r, Action *a);

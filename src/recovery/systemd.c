@@ -80,7 +80,8 @@ static CallResult call_result(sd_bus_message *m) {
         CallResult result = call_result_from_error(e ? e->name : NULL);
 
         /* It is polkit's own unit that cannot be started, to be asked whether we may; ours is not spoken of. */
-        if (result == CALL_NO_UNIT && e && e->message && strstr(e->message, " polkit.service "))
+        if (result == CALL_NO_UNIT && e && e->message &&
+            (strstr(e->message, " polkit.service ") || strstr(e->message, "org.freedesktop.PolicyKit1")))
                 return CALL_DENIED;
         return result;
 }

@@ -19,7 +19,7 @@ typedef struct UnitWatch UnitWatch;
 typedef enum CallResult {
         CALL_OK,
         CALL_DENIED,   /* polkit, or the bus, says no */
-        CALL_NO_UNIT,  /* no such unit, masked, or it cannot be loaded */
+        CALL_NO_UNIT,  /* no such unit, masked, or it cannot be loaded; or one that it requires */
         CALL_CONFLICT, /* a job of somebody else stands in the way */
         CALL_LOST,     /* no reply, no systemd, no connection: it may or may not have been heard */
         CALL_FAILED,   /* anything else: the text says */

@@ -104,14 +104,31 @@ TransactionStep transaction_verdict(const uint8_t before[INVOCATION_ID_SIZE], co
         return verdict_down(now, hint, changed, ret);
 }
 
-TransactionStep start_verdict(const UnitFacts *now, JobHint hint, bool late, RecoveryOutcome *ret) {
+/* Nobody said how it went: its state tells, if it is of our request and not of an earlier one. */
+static TransactionStep start_unheard(const UnitFacts *now, bool accepted, bool began, bool late,
+                                     RecoveryOutcome *ret) {
+        if (now->has_job || now->active_state == ACTIVE_STATE_ACTIVATING)
+                return late ? over(OUTCOME_TIMEOUT, ret) : TRANSACTION_WAIT;
+        if (now->active_state == ACTIVE_STATE_FAILED) {
+                if (now->start_limit_hit && (accepted || began))
+                        return over(OUTCOME_START_LIMIT_HIT, ret);
+                if (began)
+                        return over(OUTCOME_JOB_FAILED, ret);
+                /* It failed before, and was not begun again: the request never arrived, or its job was canceled. */
+                return over(accepted ? OUTCOME_JOB_CANCELED : OUTCOME_BUS_LOST, ret);
+        }
+        /* A oneshot that ended well is inactive, and systemd may have forgotten when it ran: so is one that never began.
+         * The proof will tell them apart. */
+        return TRANSACTION_PROVE;
+}
+
+TransactionStep start_verdict(const UnitFacts *now, JobHint hint, bool accepted, bool began, bool late,
+                              RecoveryOutcome *ret) {
         assert(now);
         assert(ret);
 
         if (!now->found)
                 return over(OUTCOME_UNIT_GONE, ret);
-        if (now->start_limit_hit && now->active_state == ACTIVE_STATE_FAILED)
-                return over(OUTCOME_START_LIMIT_HIT, ret);
         switch (hint) {
         case JOB_HINT_DONE:
                 return TRANSACTION_PROVE;
@@ -121,16 +138,12 @@ TransactionStep start_verdict(const UnitFacts *now, JobHint hint, bool late, Rec
         case JOB_HINT_TIMEOUT:
                 return over(OUTCOME_TIMEOUT, ret);
         case JOB_HINT_FAILED:
+                if (now->start_limit_hit && now->active_state == ACTIVE_STATE_FAILED)
+                        return over(OUTCOME_START_LIMIT_HIT, ret);
                 return over(OUTCOME_JOB_FAILED, ret);
         default:
-                break;
+                return start_unheard(now, accepted, began, late, ret);
         }
-        if (now->active_state == ACTIVE_STATE_FAILED)
-                return over(OUTCOME_JOB_FAILED, ret);
-        if (now->has_job || now->active_state == ACTIVE_STATE_ACTIVATING)
-                return late ? over(OUTCOME_TIMEOUT, ret) : TRANSACTION_WAIT;
-        /* A oneshot that ended is inactive, like one that never began: the proof will tell them apart. */
-        return TRANSACTION_PROVE;
 }
 
 bool outcome_climbs(RecoveryOutcome o) {

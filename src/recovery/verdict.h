@@ -61,8 +61,10 @@ typedef enum TransactionStep {
 TransactionStep transaction_verdict(const uint8_t before[INVOCATION_ID_SIZE], const UnitFacts *now,
                                     JobHint hint, bool late, RecoveryOutcome *ret_outcome);
 
-/* The same for Action=start:, from a reading of the operator's oneshot. TRANSACTION_PROVE: it has done its work. */
-TransactionStep start_verdict(const UnitFacts *now, JobHint hint, bool late, RecoveryOutcome *ret_outcome);
+/* The same for Action=start:, from a reading of the operator's oneshot. `accepted`: systemd queued the job. `began`: the
+ * oneshot has left "inactive" or "failed" since it was asked for. TRANSACTION_PROVE: it has done its work. */
+TransactionStep start_verdict(const UnitFacts *now, JobHint hint, bool accepted, bool began, bool late,
+                              RecoveryOutcome *ret_outcome);
 
 /* Whether the outcome is a restart that happened (or was tried by systemd in earnest): one rung of the ladder. */
 bool outcome_climbs(RecoveryOutcome o) _const_;

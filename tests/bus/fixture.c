@@ -29,6 +29,10 @@ static const char *hook_state(void *userdata) {
         return ((Fixture *) userdata)->state;
 }
 
+static const char *hook_config_error(void *userdata) {
+        return ((Fixture *) userdata)->config_error ?: "";
+}
+
 static usec_t hook_to_monotonic(void *userdata, nsec_t t) {
         return nsec_sub(t, FIXTURE_OFFSET) / NSEC_PER_USEC;
 }
@@ -212,6 +216,7 @@ static void hook_stuck(void *userdata) {
 const BusHooks fixture_hooks = {
         .facts = hook_facts,
         .state = hook_state,
+        .config_error = hook_config_error,
         .to_monotonic = hook_to_monotonic,
         .descriptor_budget = hook_descriptor_budget,
         .journal_dropped = hook_journal_dropped,

@@ -36,6 +36,7 @@ typedef struct Fixture {
 
         /* What hooks answer. */
         const char *state;
+        const char *config_error; /* NULL: nothing is wrong */
         bool user_bus;
         uint64_t journal_dropped;
         size_t n_listeners, n_pauses;

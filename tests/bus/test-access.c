@@ -7,176 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bus/bus-internal.h"
-#include "fixture.h"
-
-#define QUESTIONS_MAX 128
-
-/* How the daemon at the other end behaves. */
-typedef struct Driver {
-        Fixture f;
-        uint32_t name_answer; /* to RequestName; 0: refuse */
-        uint32_t uid;         /* of every caller */
-        unsigned caller;      /* the number in the next one's name; 0: 7 */
-        bool interactive;     /* callers can be asked for a password */
-        bool silent;          /* keep the questions after callers */
-        bool unknown;         /* "there is no such caller" */
-        /* polkit, which is behind the same end. */
-        const char *polkit_error; /* NULL: it answers */
-        bool authorized, challenge, polkit_silent;
-        uint32_t flags;               /* of the last check */
-        char details[128], check[32]; /* likewise: "method what", and its cancellation id */
-        size_t n_checks, n_cancels;
-        sd_bus_message *checks[QUESTIONS_MAX];
-        char watched[256]; /* the last match that was asked for */
-        sd_bus_message *questions[QUESTIONS_MAX];
-        size_t n_questions;
-        size_t n_replies, n_errors;
-        char last_error[128], last_words[512];
-} Driver;
-
-static int answer_question(const Driver *d, sd_bus_message *m) {
-        if (d->unknown)
-                return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "gone");
-        return sd_bus_reply_method_return(m, "u", d->uid);
-}
-
-static int answer_check(const Driver *d, sd_bus_message *m) {
-        if (d->polkit_error)
-                return sd_bus_reply_method_errorf(m, d->polkit_error, "no polkit here");
-        return sd_bus_reply_method_return(m, "(bba{ss})", d->authorized, d->challenge, 1, "polkit.retains",
-                                          "1");
-}
-
-static int on_check(Driver *d, sd_bus_message *m) {
-        const char *kind, *key, *sender, *action, *method_key, *method, *what_key, *what, *id;
-
-        ck_assert_int_gt(sd_bus_message_read(m, "(sa{sv})sa{ss}us", &kind, 1, &key, "s", &sender, &action, 2,
-                                             &method_key, &method, &what_key, &what, &d->flags, &id),
-                         0);
-        ck_assert_str_eq(kind, "system-bus-name");
-        ck_assert_str_eq(key, "name");
-        ck_assert_ptr_eq(strstr(sender, ":1."), sender);
-        ck_assert_str_eq(action, "org.varta.observer1.manage");
-        (void) snprintf(d->details, sizeof(d->details), "%s=%s %s=%s", method_key, method, what_key, what);
-        (void) snprintf(d->check, sizeof(d->check), "%s", id);
-        ck_assert_uint_lt(d->n_checks, QUESTIONS_MAX);
-        d->checks[d->n_checks++] = sd_bus_message_ref(m);
-        return d->polkit_silent ? 1 : answer_check(d, m);
-}
-
-static int on_polkit(Driver *d, sd_bus_message *m) {
-        const char *id;
-
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization"))
-                return on_check(d, m);
-        ck_assert(sd_bus_message_is_method_call(m, NULL, "CancelCheckAuthorization"));
-        ck_assert_int_gt(sd_bus_message_read(m, "s", &id), 0);
-        ck_assert_str_eq(id, d->check);
-        d->n_cancels++;
-        return 1;
-}
-
-static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const sd_bus_error *e = sd_bus_message_get_error(m);
-        Driver *d = userdata;
-
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "Hello"))
-                return sd_bus_reply_method_return(m, "s", ":1.1");
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "RequestName")) {
-                if (d->name_answer == 0)
-                        return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "not you");
-                return sd_bus_reply_method_return(m, "u", d->name_answer);
-        }
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "GetConnectionUnixUser")) {
-                if (!d->silent)
-                        return answer_question(d, m);
-                ck_assert_uint_lt(d->n_questions, QUESTIONS_MAX);
-                d->questions[d->n_questions++] = sd_bus_message_ref(m);
-                return 1;
-        }
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "AddMatch")) {
-                const char *match;
-
-                ck_assert_int_gt(sd_bus_message_read(m, "s", &match), 0);
-                (void) snprintf(d->watched, sizeof(d->watched), "%s", match);
-                return sd_bus_reply_method_return(m, NULL);
-        }
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "RemoveMatch"))
-                return 1;
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.PolicyKit1.Authority", NULL))
-                return on_polkit(d, m);
-        if (e) {
-                d->n_errors++;
-                (void) snprintf(d->last_error, sizeof(d->last_error), "%s", e->name);
-                (void) snprintf(d->last_words, sizeof(d->last_words), "%s", e->message);
-                return 1;
-        }
-        if (sd_bus_message_get_reply_cookie(m, &(uint64_t){ 0 }) >= 0) {
-                d->n_replies++;
-                return 1;
-        }
-        return 0;
-}
-
-static void driver_connect(Driver *d) {
-        sd_id128_t id;
-        int fds[2];
-
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-        ck_assert_int_eq(sd_id128_randomize(&id), 0);
-        ck_assert_int_eq(sd_bus_new(&d->f.client), 0);
-        ck_assert_int_eq(sd_bus_set_fd(d->f.client, fds[0], fds[0]), 0);
-        ck_assert_int_eq(sd_bus_set_server(d->f.client, true, id), 0);
-        ck_assert_int_ge(sd_bus_add_filter(d->f.client, NULL, on_message, d), 0);
-        ck_assert_int_eq(sd_bus_new(&d->f.bus), 0);
-        ck_assert_int_eq(sd_bus_set_fd(d->f.bus, fds[1], fds[1]), 0);
-        ck_assert_int_eq(sd_bus_set_bus_client(d->f.bus, true), 0);
-        ck_assert_int_ge(sd_bus_start(d->f.client), 0);
-        ck_assert_int_ge(sd_bus_start(d->f.bus), 0);
-        ck_assert_int_ge(sd_bus_attach_event(d->f.client, d->f.event, 0), 0);
-        ck_assert_int_ge(sd_bus_attach_event(d->f.bus, d->f.event, 0), 0);
-        ck_assert_int_eq(bus_server_attach(d->f.server, d->f.bus), 0);
-        fixture_settle(&d->f);
-}
-
-static void driver_init(Driver *d) {
-        *d = (Driver){ .name_answer = 1 };
-        fixture_init(&d->f, 16);
-}
-
-static void driver_done(Driver *d) {
-        for (size_t i = 0; i < d->n_questions; i++)
-                sd_bus_message_unref(d->questions[i]);
-        for (size_t i = 0; i < d->n_checks; i++)
-                sd_bus_message_unref(d->checks[i]);
-        fixture_done(&d->f);
-}
-
-/* A call as the daemon would hand it on. The answer ends up in the counters of the driver. */
-static void driver_send(Driver *d, const char *member, const char *types, ...) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        char sender[16];
-        uint64_t cookie;
-        va_list ap;
-
-        ck_assert_int_ge(sd_bus_message_new_method_call(d->f.client, &m, BUS_NAME, BUS_PATH, BUS_INTERFACE,
-                                                        member),
-                         0);
-        (void) snprintf(sender, sizeof(sender), ":1.%u", d->caller > 0 ? d->caller : 7);
-        ck_assert_int_ge(sd_bus_message_set_sender(m, sender), 0);
-        ck_assert_int_ge(sd_bus_message_set_allow_interactive_authorization(m, d->interactive), 0);
-        if (types) {
-                va_start(ap, types);
-                ck_assert_int_ge(sd_bus_message_appendv(m, types, ap), 0);
-                va_end(ap);
-        }
-        /* Whoever keeps the cookie wants an answer. */
-        ck_assert_int_ge(sd_bus_send(d->f.client, m, &cookie), 0);
-}
+#include "driver.h"
 
 START_TEST(test_name) {
         static const struct {
@@ -262,6 +96,7 @@ START_TEST(test_each_change) {
         ck_assert_uint_eq(d.f.forgotten, 0);
 
         d.uid = 0;
+        d.caller = 8;
         driver_send(&d, "Reload", NULL);
         driver_send(&d, "ResetAgent", "t", fixture_agent(&d.f, 1001));
         driver_send(&d, "Forget", "t", fixture_agent(&d.f, 1001));
@@ -296,7 +131,7 @@ START_TEST(test_many_wait) {
         ck_assert_uint_eq(d.n_replies, 1);
 
         for (size_t i = 0; i < d.n_questions; i++)
-                ck_assert_int_ge(answer_question(&d, d.questions[i]), 0);
+                ck_assert_int_ge(driver_answer(&d, d.questions[i]), 0);
         fixture_settle(&d.f);
         ck_assert_uint_eq(d.f.reloads, BUS_ACCESS_MAX);
         ck_assert_uint_eq(d.n_replies, 1 + BUS_ACCESS_MAX);
@@ -462,19 +297,6 @@ START_TEST(test_polkit_is_not_asked) {
 }
 END_TEST
 
-/* The bus daemon tells that a caller left. */
-static void driver_leave(Driver *d, const char *name) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-
-        ck_assert_int_ge(sd_bus_message_new_signal(d->f.client, &m, "/org/freedesktop/DBus",
-                                                   "org.freedesktop.DBus", "NameOwnerChanged"),
-                         0);
-        ck_assert_int_ge(sd_bus_message_append(m, "sss", name, name, ""), 0);
-        ck_assert_int_ge(sd_bus_message_set_sender(m, "org.freedesktop.DBus"), 0);
-        ck_assert_int_ge(sd_bus_send(d->f.client, m, NULL), 0);
-        fixture_settle(&d->f);
-}
-
 START_TEST(test_leave_while_asked) {
         Driver d;
 
@@ -496,7 +318,7 @@ START_TEST(test_leave_while_asked) {
 
         /* An answer that comes all the same is nobody's. */
         d.authorized = true;
-        ck_assert_int_ge(answer_check(&d, d.checks[0]), 0);
+        ck_assert_int_ge(driver_answer_check(&d, d.checks[0]), 0);
         fixture_settle(&d.f);
         ck_assert_uint_eq(d.f.reloads, 0);
         ck_assert_uint_eq(d.n_replies, 0);
@@ -534,24 +356,136 @@ START_TEST(test_many_are_asked) {
         }
         ck_assert_uint_eq(d.n_checks, BUS_CHECKS_MAX);
         d.uid = 0;
+        d.caller = 7;
         driver_send(&d, "Reload", NULL);
         fixture_settle(&d.f);
         ck_assert_uint_eq(d.f.reloads, 1);
 
         d.authorized = true;
         for (size_t i = 0; i < d.n_checks; i++)
-                ck_assert_int_ge(answer_check(&d, d.checks[i]), 0);
+                ck_assert_int_ge(driver_answer_check(&d, d.checks[i]), 0);
         fixture_settle(&d.f);
         ck_assert_uint_eq(d.f.reloads, 1 + BUS_CHECKS_MAX);
 
         /* A bus that goes away takes the questions with it. */
-        d.uid = 12345;
+        d.uid = d.caller = 12345;
         driver_send(&d, "Reload", NULL);
         fixture_settle(&d.f);
         sd_bus_close(d.f.client);
         fixture_settle(&d.f);
         ck_assert_uint_eq(d.f.disconnects, 1);
         ck_assert_uint_eq(d.f.reloads, 1 + BUS_CHECKS_MAX);
+        driver_done(&d);
+}
+END_TEST
+
+/* Calls without end, on as many connections as would fill all places, of users that may not. */
+START_TEST(test_flood) {
+        size_t checks;
+        Driver d;
+
+        driver_init(&d);
+        d.uid = 12345;
+        driver_connect(&d);
+        for (d.caller = 100; d.caller < 100 + BUS_ACCESS_MAX; d.caller++)
+                driver_send(&d, "Reload", NULL);
+        fixture_settle(&d.f);
+        ck_assert_uint_gt(d.n_checks, 0);
+
+        /* From now on nobody looks anybody up, and polkit answers nobody. */
+        d.silent = d.polkit_silent = true;
+        checks = d.n_checks;
+        d.n_errors = 0;
+        for (unsigned i = 0; i < 4; i++)
+                for (d.caller = 100; d.caller < 100 + BUS_ACCESS_MAX; d.caller++)
+                        driver_send(&d, "Reload", NULL);
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_questions, 0);
+        ck_assert_uint_eq(d.n_checks - checks, BUS_CHECKS_PER_USER_MAX);
+        ck_assert_uint_eq(d.n_errors, 4 * BUS_ACCESS_MAX - BUS_CHECKS_PER_USER_MAX);
+        ck_assert_str_eq(d.last_error, BUS_ERROR_BUSY);
+
+        d.silent = false;
+        d.uid = 0;
+        d.caller = 7;
+        driver_send(&d, "Reload", NULL);
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.f.reloads, 1);
+        driver_done(&d);
+}
+END_TEST
+
+/* Known as root, but an earlier call of the same connection waits: it is not overtaken. */
+START_TEST(test_order) {
+        Driver d;
+
+        driver_init(&d);
+        d.silent = true;
+        driver_connect(&d);
+        driver_send(&d, "Reload", NULL);
+        driver_send(&d, "Recover", "s", "first.service");
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_questions, 2);
+        ck_assert_int_ge(driver_answer(&d, d.questions[0]), 0);
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.f.reloads, 1);
+        driver_send(&d, "Recover", "s", "second.service");
+        fixture_settle(&d.f);
+        ck_assert_str_eq(d.f.hand, "");
+        ck_assert_uint_eq(d.n_questions, 3);
+        for (size_t i = 1; i < 3; i++)
+                ck_assert_int_ge(driver_answer(&d, d.questions[i]), 0);
+        fixture_settle(&d.f);
+        ck_assert_str_eq(d.f.hand, "recover second.service");
+
+        driver_send(&d, "Recover", "s", "third.service");
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_questions, 3); /* it is known */
+        ck_assert_str_eq(d.f.hand, "recover third.service");
+        driver_done(&d);
+}
+END_TEST
+
+/* A write of LogControl1, which is caught before sd-bus looks at it. */
+static void send_level(Driver *d, const char *type, const char *value) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+        ck_assert_int_ge(sd_bus_message_new_method_call(d->f.client, &m, BUS_NAME,
+                                                        "/org/freedesktop/LogControl1",
+                                                        "org.freedesktop.DBus.Properties", "Set"),
+                         0);
+        ck_assert_int_ge(sd_bus_message_append(m, "ssv", "org.freedesktop.LogControl1", "LogLevel", type, 1,
+                                               value),
+                         0);
+        driver_forward(d, m);
+        fixture_settle(&d->f);
+}
+
+/* Nothing is kept of a call that cannot mean anything: nobody is asked about it. */
+START_TEST(test_absurd_sizes) {
+        static char text[BUS_ARGUMENT_MAX + 2];
+        Driver d;
+
+        memset(text, 'x', sizeof(text) - 1);
+        driver_init(&d);
+        d.silent = true;
+        driver_connect(&d);
+        driver_send(&d, "Recover", "s", text);
+        driver_send(&d, "Resume", "s", text);
+        driver_send(&d, "Pause", "sts", text, UINT64_C(0), "");
+        driver_send(&d, "Pause", "sts", "worker@1.service", UINT64_C(0), text);
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_errors, 4);
+        ck_assert_str_eq(d.last_error, BUS_ERROR_INVALID_ARGUMENT);
+        send_level(&d, "as", text);
+        ck_assert_uint_eq(d.n_errors, 5);
+        ck_assert_str_eq(d.last_error, SD_BUS_ERROR_INVALID_ARGS);
+        ck_assert_uint_eq(d.n_questions, 0);
+
+        text[BUS_ARGUMENT_MAX] = '\0';
+        driver_send(&d, "Pause", "sts", "worker@1.service", UINT64_C(0), text);
+        fixture_settle(&d.f);
+        ck_assert_uint_eq(d.n_questions, 1);
         driver_done(&d);
 }
 END_TEST
@@ -587,6 +521,9 @@ int main(void) {
                 { "polkit is not asked about root, nor on a user's bus", test_polkit_is_not_asked },
                 { "who leaves while asked for a password is not waited for", test_leave_while_asked },
                 { "only so many are asked for a password at a time", test_many_are_asked },
+                { "whoever calls without end keeps nobody from a place", test_flood },
+                { "calls of one connection are answered in their order", test_order },
+                { "calls of absurd sizes are refused before anything of them is kept", test_absurd_sizes },
                 { "absurd calls are refused before anybody is asked", test_absurd_questions },
                 { "every method that changes something looks at its caller", test_each_change },
                 { "only so many callers wait, and they hold nobody up", test_many_wait },

@@ -26,11 +26,15 @@ static const CtlCase healthy_cases[] = {
           "" },
         { "recoveries", { "status" }, 0, "   Recoveries: 7 recovered, 8 no-beat\n", "" },
         { "refusals", { "status" }, 0, "  Passed over: 3 mode-warn\n", "" },
-        { "as JSON", { "status", "--json=short" }, 0, "{\"state\":\"running\",\"version\":\"0.1.0\"", "" },
+        { "as JSON",
+          { "status", "--json=short" },
+          0,
+          "{\"state\":\"running\",\"configuration_error\":null,\"version\":\"0.1.0\"",
+          "" },
         { "health as JSON",
           { "status", "-j" },
           0,
-          "\"health\":\"healthy\",\"latest_recoveries\":[],\"notable_units\":[]",
+          "\"health\":\"healthy\",\"unread_sockets\":[],\"latest_recoveries\":[],\"notable_units\":[]",
           "" },
         { "counters as JSON", { "status", "-j" }, 0, "\"DecodeErrors\":{\"BadMagic\":0,", "" },
         { "pretty JSON", { "status", "--json=pretty" }, 0, "  \"agents_tracked\": 4,\n", "" },
@@ -134,6 +138,15 @@ START_TEST(test_not_healthy) {
                   "↻ worker@1.service: 1 agent, backoff, mode enforce, last outcome no-beat\n",
                   "" },
         };
+        static const CtlCase broken[] = {
+                { "a broken configuration", { "status" }, 4, "State: degraded-config", "" },
+                { "what is wrong with it", { "status" }, 4, "        Error: varta.conf:2: no span\n", "" },
+                { "and as JSON",
+                  { "status", "-j" },
+                  4,
+                  "\"configuration_error\":\"varta.conf:2: no span\"",
+                  "" },
+        };
         CtlStage s;
 
         if (!ctl_stage_init(&s, true))
@@ -154,13 +167,8 @@ START_TEST(test_not_healthy) {
         ctl_stage_cases(&s, backoff, ELEMENTSOF(backoff));
 
         s.f.state = BUS_STATE_DEGRADED_CONFIG;
-        ctl_stage_cases(&s,
-                        &(const CtlCase){ "a broken configuration",
-                                          { "status" },
-                                          4,
-                                          "State: degraded-config",
-                                          "" },
-                        1);
+        s.f.config_error = "varta.conf:2: no span";
+        ctl_stage_cases(&s, broken, ELEMENTSOF(broken));
         ctl_stage_done(&s);
 }
 END_TEST

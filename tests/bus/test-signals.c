@@ -246,6 +246,16 @@ static const struct {
           "ObserverNSec",
           "2000000000" },
         { { .reject = REJECT_IO_ERROR, .error = -ENOBUFS }, "io-error", "ENOBUFS", "ObservedOrigin", "" },
+        { { .reject = REJECT_DECRYPT_FAILED, .peer = "[2001:db8::7]:4711" },
+          "decrypt-failed",
+          "",
+          "Peer",
+          "[2001:db8::7]:4711" },
+        { { .reject = REJECT_DECODE, .decode_error = VLP_ERROR_BAD_MAGIC, .attested_pid = 12, .peer = "" },
+          "decode",
+          "BadMagic",
+          "Peer",
+          "" },
 };
 
 START_TEST(test_rejected) {
@@ -351,8 +361,10 @@ END_TEST
 /* The names in a PropertiesChanged, as bits of BusChange. */
 static unsigned get_changes(sd_bus_message *m) {
         static const char *const names[_BUS_CHANGE_MAX] = {
-                "State",         "AgentsTracked", "AgentsStalled",    "AgentsDegraded", "AgentsCritical",
-                "ThresholdUSec", "Listeners",     "DescriptorBudget", "Pauses",
+                "State",         "ConfigurationError", "AgentsTracked",
+                "AgentsStalled", "AgentsDegraded",     "AgentsCritical",
+                "ThresholdUSec", "Listeners",          "DescriptorBudget",
+                "Pauses",
         };
         const char *interface, *name;
         unsigned changes = 0;

@@ -448,6 +448,7 @@ static Verdict judge(Model *m, const Datagram *d) {
                 return VERDICT_IO_ERROR;
         case RECEIVE_DECRYPT_FAILED:
                 m->counters.decrypt_failures++;
+                reject(m, &b, REJECT_DECRYPT_FAILED, (Event){});
                 return VERDICT_DECRYPT_FAILED;
         case RECEIVE_PID_MISMATCH:
                 return auth_failure(m, &b);

@@ -256,6 +256,7 @@ def is_refused_at_load(section, line, allowed):
             wait_for(rig.name_is_owned, 10, "the observer")
             says_what_is_allowed(rig, cursor, place, line or f"[{section}]", allowed)
             expect_equal(rig.property("State"), "degraded-config", "State after a start")
+            expect("50-bad.conf" in rig.property("ConfigurationError"), f"ConfigurationError: {rig.property('ConfigurationError')}")
             expect_equal(mode_of(rig, unit if line else GOOD), "warn", "the mode after a start")
             if line:
                 expect_equal(mode_of(rig, "another.service"), "enforce", "the mode of a unit that it was not about")

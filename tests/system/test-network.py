@@ -3,6 +3,7 @@
 """Beats over the network: units, credentials, another network namespace behind a bad link, and restarts of the observer."""
 
 import pathlib
+import re
 import secrets
 import signal
 import subprocess
@@ -43,8 +44,11 @@ def _(rig):
     rig.run(["install", "-d", "-m", "0700", "/etc/credstore"])
     rig.write(KEY, key + "\n", 0o600)
     rig.systemctl("enable", "varta-udp.socket")
+    hint = "Not read: varta-udp.socket; begin with: systemctl restart varta.service"
+    expect(hint in rig.run(["varta-ctl", "status"]).stdout, "status does not say that nobody reads the socket")
     rig.systemctl("restart", "varta.service")
     wait_for(rig.name_is_owned, 20, "the observer")
+    expect("Not read" not in rig.run(["varta-ctl", "status"]).stdout, "status says that nobody reads the socket")
     listeners = {(row[1], row[2]) for row in rig.property("Listeners")}
     expect(("udp-secure", "127.0.0.1:8674") in listeners, f"it listens on {listeners}")
     expect(not any(row[1] == "udp" for row in rig.property("Listeners")), "it listens in plain text")
@@ -69,13 +73,32 @@ def _(rig):
         log.wait("RecoveryRefused", pid=pid)
 
 
-@case("another key opens nothing")
+def refusals(rig, reason, since):
+    return [entry for entry in rig.journal("VARTA_REASON=" + reason, since=since)]
+
+
+def refused_as(rig, reason, address, since):
+    """Waits for the journal's word on a refused datagram: the sender's address and port in text and field."""
+    entry = wait_for(lambda: refusals(rig, reason, since), 10, f"the journal's entry on {reason}")[0]
+    peer = str(entry.get("VARTA_PEER"))
+    expect(re.fullmatch(re.escape(address) + r":[0-9]{1,5}", peer), f"VARTA_PEER={peer}")
+    expect(f"Refused a datagram of {peer}: " in entry["MESSAGE"], entry["MESSAGE"])
+    expect("PID 0" not in entry["MESSAGE"] and "VARTA_PID" not in entry, f"a pid: {entry}")
+
+
+@case("another key opens nothing, and the journal and the bus name the address and port of who tried")
 def _(rig):
+    mark = rig.journal_cursor()
     rig.write("/root/other-key", secrets.token_hex(32) + "\n", 0o600)
     before = beats(rig)
-    worker = rig.start([WORKER, "/root/other-key", "127.0.0.1", "8674"])
-    wait_for(lambda: "not decrypted" in rig.run(["varta-ctl", "status"], check=False).stdout, 10, "the counter")
-    worker.stop()
+    with rig.signals() as log:
+        worker = rig.start([WORKER, "/root/other-key", "127.0.0.1", "8674"])
+        args = log.wait("Rejected")["args"]
+        expect_equal(args[0], "decrypt-failed", "the signal's class")
+        expect(args[3]["Peer"]["data"].startswith("127.0.0.1:"), f"the signal's details: {args[3]}")
+        wait_for(lambda: "not decrypted" in rig.run(["varta-ctl", "status"], check=False).stdout, 10, "the counter")
+        refused_as(rig, "decrypt-failed", "127.0.0.1", mark)
+        worker.stop()
     expect_equal(beats(rig), before, "accepted beats")
 
 
@@ -154,6 +177,16 @@ def _(rig):
         agent, process = beat_by_hand(rig, 201 + n, "--udp=127.0.0.1:8675")
         expect_equal((agent["origin"], agent["unit"]), ("network-unverified", "elsewhere.service"), "origin and unit")
         process.stop()
+
+
+@case("a datagram that is no frame is told of with the address and port it came from, and of a flood no more than 20 in 10 s")
+def _(rig):
+    mark = rig.journal_cursor()
+    rig.run(["python3", "-c", "import socket\ns = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
+             "for _ in range(200): s.sendto(bytes(32), ('::1', 8675))"])
+    wait_for(lambda: sum(rig.property("DecodeErrors").values()) >= 200, 10, "the counter")
+    refused_as(rig, "decode", "[::1]", mark)
+    expect(len(refusals(rig, "decode", mark)) <= 20, "more entries than the limit allows")
 
 
 suite.main()

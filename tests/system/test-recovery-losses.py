@@ -16,6 +16,7 @@ SLOW = {"RestartBackoffSec": "1s..2s"}
 CONFIGURATION = COMMON + section("worker@*.service", **SLOW) + section("stubborn@*.service", **SLOW) \
     + section("worker@verb.service", Action="restart", **SLOW) \
     + section("worker@oneshot.service", Action="start:varta-mend@%i.service", **SLOW) \
+    + section("worker@late.service", Action="start:varta-late.service", **SLOW) \
     + section("worker@nobody.service", Action="start:varta-nobody@%i.service", **SLOW) \
     + section("worker@masked.service", Action="start:varta-masked@%i.service", **SLOW) \
     + section("relapse@*.service", RestartLimit="1/5min", OnGaveUp="varta-nobody@%i.service")
@@ -29,6 +30,13 @@ Type=oneshot
 ExecStart=systemctl restart %I
 """
 
+# The same, and it fails when it is told to.
+LATE = """
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'touch /run/late; while [ -e /run/late ]; do sleep 0.05; done; false'
+"""
+
 suite = Suite()
 case = suite.case
 
@@ -36,6 +44,7 @@ case = suite.case
 @case("the machine of the test is set up, and one subscriber of the bus stops reading")
 def _(rig):
     rig.write("/etc/systemd/system/varta-mend@.service", MEND)
+    rig.write("/etc/systemd/system/varta-late.service", LATE)
     rig.path("/etc/systemd/system/varta-masked@.service").symlink_to("/dev/null")
     rig.systemctl("daemon-reload")
     configure(rig, CONFIGURATION)
@@ -162,6 +171,21 @@ def _(rig):
             rig.systemctl("daemon-reload")
 
 
+@case("a unit that requires a masked one is reported as job-failed, in systemd's words, and recovered when that is unmasked")
+def _(rig):
+    unit, need = "worker@need.service", "needed.service"
+    rig.write(f"/usr/local/lib/systemd/system/{need}", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n")
+    rig.write(f"/etc/systemd/system/{unit}.d/need.conf", f"[Unit]\nRequires={need}\nAfter={need}\n")
+    rig.systemctl("daemon-reload")
+    with units(rig, unit) as log:
+        rig.systemctl("mask", "--runtime", need)
+        wedge(rig, unit)
+        entry = finished(rig, log, unit, "job-failed")
+        expect(f"Unit {need} is masked." in entry["MESSAGE"], entry["MESSAGE"])
+        rig.systemctl("unmask", "--runtime", need)
+        finished(rig, log, unit, "recovered")
+
+
 @case("a unit of OnGaveUp= that does not exist is told, as an alarm must not stay silent")
 def _(rig):
     unit = "relapse@1.service"
@@ -283,6 +307,23 @@ def _(rig):
     wait_until_beating(rig, unit)
     expect(rig.main_pid(unit) not in (0, pid), "the process is the old one")
     end(rig, unit)
+
+
+@case("a unit of Action= that fails while the bus is away is reported as job-failed, once")
+def _(rig):
+    unit, late = "worker@late.service", "varta-late.service"
+    start_beating(rig, unit)
+    wedge(rig, unit)
+    wait_for(lambda: rig.state(late) == "activating", 10, "the operator's unit")
+    rig.systemctl("stop", "dbus.socket", "dbus.service")
+    rig.remove("/run/late")
+    wait_for(lambda: rig.state(late) == "failed", 10, "its failure")
+    rig.systemctl("start", "dbus.socket", "dbus.service")
+    wait_for(rig.name_is_owned, 20, "the name on the new bus")
+    wait_for(lambda: "finished job-failed" in decisions(rig, unit), 20, f"the outcome, after {decisions(rig, unit)}")
+    expect_equal(decisions(rig, unit)[:2], ["started silent", "finished job-failed"], "the decisions")
+    end(rig, unit)
+    rig.remove("/run/late")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,19 @@ def _(rig):
     expect_equal(rig.state("varta.service"), "active", "varta.service after")
 
 
+@case("a socket that is restarted is listened to again, and one that is stopped takes the observer with it")
+def _(rig):
+    rig.systemctl("restart", "varta.socket")
+    rig.run(["varta-ctl", "beat"])
+    wait_for(lambda: rig.state("varta.service") == "active" and rig.name_is_owned() and rig.property("Beats") == 1, 10, "the beat")
+    rig.systemctl("stop", "varta.socket")
+    expect_equal(rig.state("varta.service"), "inactive", "the observer")
+    expect_equal(rig.run(["varta-ctl", "status"], check=False).returncode, 5, "the exit status of status")
+    rig.systemctl("start", "varta.socket")
+    rig.run(["varta-ctl", "beat"])
+    wait_for(lambda: rig.state("varta.service") == "active" and rig.name_is_owned(), 10, "the observer")
+
+
 @case("an observer that fails at every start does not take the socket with it, and reads what waited when it is mended")
 def _(rig):
     rig.systemctl("start", "varta.socket")

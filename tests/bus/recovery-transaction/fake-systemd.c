@@ -114,10 +114,14 @@ static int on_get(const FakeUnit *u, sd_bus_message *call, const char *property)
 }
 
 static void was_read(FakeSystemd *f, FakeUnit *u) {
+        nsec_t now = f->clock ? *f->clock : 0;
+        bool beside = u->watched && u->read_running && u->read_at == now;
+
+        u->read_at = now;
         u->reads++;
         u->read = true;
         u->read_invocation = u->invocation;
-        u->read_running = u->found && u->state == ACTIVE_STATE_ACTIVE && u->job == 0;
+        u->read_running = beside || (u->found && u->state == ACTIVE_STATE_ACTIVE && u->job == 0);
         if (f->director)
                 f->director->read(f->director_userdata, u);
 }
@@ -331,6 +335,12 @@ static int answer(FakeSystemd *f, FakeUnit *u, sd_bus_message *m, FakeJob how) {
                 u->found = false;
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
                                                   "Unit is masked.");
+        case FAKE_UNMASKED:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit %s is masked.", u->name);
+        case FAKE_NEED_MASKED:
+                return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.UnitMasked",
+                                                  "Unit need.service is masked.");
         case FAKE_CONFLICT:
                 return sd_bus_reply_method_errorf(m, "org.freedesktop.systemd1.TransactionIsDestructive",
                                                   "Transaction is destructive.");

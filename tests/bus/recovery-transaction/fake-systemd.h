@@ -30,7 +30,9 @@ typedef enum FakeJob {
         FAKE_SLOW_START,    /* the job is done while the unit still starts, until fake_finish() */
         FAKE_DENIED,        /* the errors that the call itself can end with */
         FAKE_NO_SUCH_UNIT,
-        FAKE_NO_POLKIT, /* the same error, and the unit it is about is polkit's */
+        FAKE_UNMASKED,    /* the same error about our unit, and it is there again before anybody looks */
+        FAKE_NEED_MASKED, /* the same error about a unit that ours requires */
+        FAKE_NO_POLKIT,   /* the same error, and the unit it is about is polkit's */
         FAKE_CONFLICT,
         FAKE_BROKEN,     /* an error that nobody has heard of */
         FAKE_DEAF,       /* no reply, unless fake_no_reply() sends the bus's */
@@ -59,6 +61,8 @@ typedef struct FakeUnit {
         bool stopped_by_hand;       /* its administrator wants it down */
         bool read, read_running; /* a reading was answered; the last one told of an active unit, free of jobs, */
         uint8_t read_invocation; /* and of this invocation */
+        bool watched; /* it is read for its first beat as well: of two answers on their way, either may be heeded */
+        nsec_t read_at;
 } FakeUnit;
 
 /* Who wants to have a hand in the play, at the moments at which things go wrong. */

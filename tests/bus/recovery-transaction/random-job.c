@@ -18,7 +18,7 @@
 
 static Lane *lane_of(Play *p, const FakeUnit *u) {
         for (size_t i = 0; i < LANES; i++)
-                if (p->lanes[i].unit == u || p->lanes[i].fix == u)
+                if (p->lanes[i].unit == u || p->lanes[i].fix == u || p->lanes[i].cap == u)
                         return &p->lanes[i];
         return NULL;
 }
@@ -121,6 +121,7 @@ static void job_third(Play *p, Lane *l) {
 
 /* The operator's oneshot has done its work, or not. */
 static void fixed(Play *p, Lane *l, bool done) {
+        l->fix->inactive_exit = play_now(p) / NSEC_PER_USEC;
         l->fix->state = done ? ACTIVE_STATE_INACTIVE : ACTIVE_STATE_FAILED;
         if (!done)
                 l->truth |= TRUTH_FAILED;
@@ -135,7 +136,8 @@ void lane_job(Play *p, Lane *l) {
         bool done;
 
         if (l->policy.action.verb == UNIT_ACTION_START) {
-                done = strcmp(l->result, "done") == 0;
+                /* A later request, to which there was no reply, may have come between. */
+                done = l->result && strcmp(l->result, "done") == 0;
                 l->job_is_ours = false;
                 fixed(p, l, done);
                 fake_job_over(&p->s.f, l->fix, done ? "done" : "failed");
@@ -173,6 +175,23 @@ static void on_read(void *userdata, FakeUnit *u) {
                 interfere(p, l);
 }
 
+/* What becomes of a capture. It may take longer than it is waited for. */
+static void draw_capture(Play *p, Lane *l, FakeUnit *u) {
+        static const FakeJob ways[] = { FAKE_DONE,   FAKE_FAILED, FAKE_DENIED, FAKE_NO_SUCH_UNIT,
+                                        FAKE_BROKEN, FAKE_DEAF,   FAKE_LEAVE };
+
+        u->state = ACTIVE_STATE_INACTIVE;
+        u->found = true;
+        u->next = !p->calm && chance(&l->rng, 40) ? ways[roll(&l->rng, ELEMENTSOF(ways))] : FAKE_HELD;
+        p->captures++;
+        ledger_capture(p, l);
+}
+
+/* Action=restart, which starts what was stopped after the last look. */
+static bool restarts(const Lane *l) {
+        return l->policy.action.verb == UNIT_ACTION_RESTART;
+}
+
 static void on_asked(void *userdata, FakeUnit *u) {
         Play *p = userdata;
         Lane *l = lane_of(p, u);
@@ -180,16 +199,19 @@ static void on_asked(void *userdata, FakeUnit *u) {
         if (!l)
                 return;
         p->heard++;
-        l->how = FAKE_DONE;
-        if (l->fix == u) {
-                u->state = ACTIVE_STATE_INACTIVE;
-                u->found = true;
-                do
-                        draw_job(p, l, u);
-                while (u->next >= FAKE_LEAVE || u->next == FAKE_DEAF || u->next == FAKE_SILENT_DONE);
+        if (l->cap == u) {
+                draw_capture(p, l, u);
                 return;
         }
-        ck_assert_str_eq(u->method, "TryRestartUnit");
+        l->how = FAKE_DONE;
+        if (l->fix == u) {
+                if (u->state != ACTIVE_STATE_FAILED) /* that is what it stays until it begins again */
+                        u->state = ACTIVE_STATE_INACTIVE;
+                u->found = true;
+                draw_job(p, l, u);
+                return;
+        }
+        ck_assert_str_eq(u->method, restarts(l) ? "RestartUnit" : "TryRestartUnit");
         ck_assert_str_eq(u->mode, "fail");
         ledger_call(p, l);
         interfere(p, l);
@@ -199,10 +221,23 @@ static void on_asked(void *userdata, FakeUnit *u) {
         } else if (u->job != 0) {
                 u->next = FAKE_CONFLICT;
                 l->truth |= TRUTH_CANCELED;
-        } else if (u->state != ACTIVE_STATE_ACTIVE)
-                u->next = FAKE_DONE; /* which does nothing */
-        else
+        } else if (u->state != ACTIVE_STATE_ACTIVE) {
+                u->next = FAKE_DONE; /* which does nothing, or starts it: then it is as if nobody had wanted it down */
+                if (restarts(l)) {
+                        u->stopped_by_hand = false;
+                        l->hand = HAND_IDLE;
+                        l->cues[CUE_AFTER] = NSEC_INFINITY;
+                }
+        } else
                 draw_job(p, l, u);
+}
+
+static bool wait_for_reply(Play *p, Lane *l, const FakeUnit *u) {
+        if (!u->unanswered)
+                return false;
+        l->heard_late = chance(&l->rng, 50);
+        lane_cue_in(p, l, CUE_NO_REPLY, NO_REPLY, NO_REPLY);
+        return true;
 }
 
 static void on_heard(void *userdata, FakeUnit *u) {
@@ -210,7 +245,9 @@ static void on_heard(void *userdata, FakeUnit *u) {
         Lane *l = lane_of(p, u);
         bool held;
 
-        if (!l)
+        if (l && l->cap == u && u->job != 0)
+                lane_cue_in(p, l, CUE_CAPTURE, 0, p->calm ? S : 15 * S);
+        if (!l || l->cap == u)
                 return;
         held = l->how == FAKE_HELD && u->job != 0 && !l->job_is_ours;
         if (held && strcmp(l->result, "never") == 0)
@@ -220,10 +257,12 @@ static void on_heard(void *userdata, FakeUnit *u) {
         l->job_is_ours = l->job_is_ours || held;
         l->how = FAKE_DONE;
         if (l->fix == u) {
-                if (held)
+                if (held) {
                         u->state = ACTIVE_STATE_ACTIVATING;
-                else if (u->state == ACTIVE_STATE_ACTIVE)
+                        u->inactive_exit = play_now(p) / NSEC_PER_USEC;
+                } else if (u->state == ACTIVE_STATE_ACTIVE)
                         fixed(p, l, true);
+                wait_for_reply(p, l, u);
                 return;
         }
         lane_follow(p, l);
@@ -231,10 +270,7 @@ static void on_heard(void *userdata, FakeUnit *u) {
                 l->hand = HAND_FOUND;
                 lane_cue_in(p, l, CUE_AFTER, S, NSEC_PER_MINUTE);
         }
-        if (u->unanswered) {
-                l->heard_late = chance(&l->rng, 50);
-                lane_cue_in(p, l, CUE_NO_REPLY, NO_REPLY, NO_REPLY);
-        } else
+        if (!wait_for_reply(p, l, u))
                 interfere(p, l);
 }
 
@@ -247,6 +283,11 @@ const FakeDirector play_director = {
 void lane_no_reply(Play *p, Lane *l) {
         FakeUnit *u = l->unit;
 
+        if (l->fix->unanswered) {
+                if (l->heard_late)
+                        fixed(p, l, chance(&l->rng, 50));
+                fake_no_reply(&p->s.f, l->fix);
+        }
         if (!u->unanswered)
                 return;
         if (l->heard_late && u->state == ACTIVE_STATE_ACTIVE && u->job == 0 && !u->stopped_by_hand)

@@ -25,12 +25,12 @@ static const unsigned outcome_truths[_RECOVERY_OUTCOME_MAX] = {
         [OUTCOME_RECOVERED] = TRUTH_BEAT,
         [OUTCOME_NO_BEAT] = TRUTH_RESTARTED,
         [OUTCOME_STOPPED_MEANWHILE] = TRUTH_DOWN,
-        [OUTCOME_JOB_FAILED] = TRUTH_FAILED,
+        [OUTCOME_JOB_FAILED] =
+                        TRUTH_FAILED | TRUTH_GONE, /* it was gone when it was asked for, and is back */
         [OUTCOME_JOB_CANCELED] = TRUTH_CANCELED | TRUTH_LOST,
         [OUTCOME_TIMEOUT] = TRUTH_TIMEOUT,
         [OUTCOME_START_LIMIT_HIT] = TRUTH_LIMIT,
-        [OUTCOME_ACCESS_DENIED] =
-                        TRUTH_DENIED | TRUTH_GONE, /* it was gone, and is back when that is doubted */
+        [OUTCOME_ACCESS_DENIED] = TRUTH_DENIED,
         [OUTCOME_UNIT_GONE] = TRUTH_GONE,
         [OUTCOME_BUS_LOST] = TRUTH_LOST,
 };
@@ -67,13 +67,11 @@ static unsigned truth_now(const Play *p, const Lane *l) {
                 truth |= TRUTH_DOWN;
         if (!l->fix->found)
                 truth |= TRUTH_GONE;
-        if (l->fix->state == ACTIVE_STATE_FAILED)
-                truth |= TRUTH_FAILED; /* of an earlier time: who does not hear of its own job may take it for that */
         if (u->state == ACTIVE_STATE_FAILED || u->state == ACTIVE_STATE_ACTIVATING)
                 truth |= TRUTH_FAILED;
         if (u->read && u->read_invocation != u->invocation)
                 truth |= TRUTH_RESTARTED;
-        if (!p->s.bus || !p->s.f.bus)
+        if (!p->s.bus || !p->s.f.bus || p->back == play_now(p))
                 truth |= TRUTH_LOST;
         return truth;
 }
@@ -184,6 +182,14 @@ void ledger_stall(Play *p, uint64_t agent) {
         p->refusals[(agent >> 20) % REFUSALS_MAX].agent = 0;
 }
 
+void ledger_capture(Play *p, const Lane *l) {
+        for (size_t i = 0; i < AGENTS_MAX; i++)
+                if (l->agents[i])
+                        ledger_stall(p, l->agents[i]->info.id);
+        if (l->survivor)
+                ledger_stall(p, l->survivor->info.id);
+}
+
 static void on_refused(Play *p, const RecoveryRecord *r) {
         size_t i = (r->agent >> 20) % REFUSALS_MAX;
 
@@ -247,7 +253,9 @@ void ledger_record(void *userdata, const RecoveryRecord *r) {
                 on_left_gave_up(l, r);
                 break;
         case RECORD_HELPER_FAILED:
-                p->helpers_failed++;
+                p->helpers_failed += strstr(r->sentence, "OnGaveUp=") != NULL;
+                if (l && strstr(r->sentence, "CaptureUnit="))
+                        ledger_capture(p, l);
                 break;
         default:
                 break;
@@ -255,6 +263,12 @@ void ledger_record(void *userdata, const RecoveryRecord *r) {
 }
 
 void ledger_observer_is_new(Play *p) {
+        /* What is on its way has no more time than a new action would have, since somebody has reloaded. */
+        for (size_t i = 0; i < LANES && p->settings.recovery_timeout > 0; i++)
+                if (p->lanes[i].open)
+                        p->lanes[i].limit =
+                                        MIN(p->lanes[i].limit, play_now(p) + p->settings.recovery_timeout -
+                                                                               p->lanes[i].started);
         p->counters = (RecoveryCounters){};
         memset(p->refusals, 0, sizeof(p->refusals));
 }
@@ -275,8 +289,9 @@ void ledger_check(Play *p) {
 
                 open += l->open;
                 recovery_unit(r, l->unit->name, &view);
-                ck_assert_msg((view.state == UNIT_STATE_RECOVERING) == l->open, "%s is %s", l->unit->name,
-                              recovery_unit_state_to_string(view.state));
+                ck_assert_msg((view.state == UNIT_STATE_RECOVERING) ==
+                                              (l->open || capture_is_running(r, l->unit->name)),
+                              "%s is %s", l->unit->name, recovery_unit_state_to_string(view.state));
         }
         ck_assert_uint_eq(recovery_in_flight(r), open);
         ck_assert_msg(memcmp(recovery_counters(r), &p->counters, sizeof(p->counters)) == 0,

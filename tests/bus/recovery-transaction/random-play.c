@@ -62,6 +62,21 @@ static int read_text(void *userdata, const char *path, char *buf, size_t size) {
         return p->read_text(&p->s.w, path, buf, size);
 }
 
+/* Nobody did beat of this invocation, then; to an observer before this one, somebody may have. */
+static void never_beat(void *userdata, const char *unit, nsec_t deadline) {
+        Play *p = userdata;
+        Lane *l = play_lane(p, unit);
+
+        ck_assert_msg(l && l->policy.first_beat > 0, "%s is not watched", unit);
+        for (size_t i = 0; i < AGENTS_MAX && l->kind != KIND_OPERATORS; i++)
+                ck_assert_msg(!l->agents[i] || l->agents[i]->info.id == 0, "%s beats", unit);
+        if (l->unit->read_invocation == l->unit->invocation) /* and has not begun anew since */
+                ck_assert_uint_ge(deadline, l->unit->active_enter * NSEC_PER_USEC + l->policy.first_beat);
+        ck_assert_uint_le(deadline, play_now(p));
+        p->never_beats++;
+        lane_never_beat(p, l);
+}
+
 static void set_hooks(Play *p) {
         RecoveryHooks *hooks = &p->s.w.recovery->hooks;
 
@@ -69,6 +84,7 @@ static void set_hooks(Play *p) {
         hooks->policy = policy_of;
         hooks->record = ledger_record;
         hooks->read_text = read_text;
+        hooks->never_beat = never_beat;
 }
 
 /* ---- Trouble ---------------------------------------------------------------------------------------------- */
@@ -93,10 +109,36 @@ static void connection_ends(Play *p) {
         turn_in(p, TURN_BUS_BACK, 0, chance(&p->rng, 20) ? 5 * NSEC_PER_MINUTE : 20 * S);
 }
 
+/* It died within a writing: what it was about to say, nobody heard. */
+static void tear(Play *p) {
+        static const uint8_t bytes[STATE_FRAME_SIZE - 1] = { 0x5a, 0xa5, 0x17 };
+        size_t n = 1 + roll(&p->rng, sizeof(bytes));
+        int fd = openat(p->directory_fd, STATE_FILE_NAME, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, bytes, n), (ssize_t) n);
+        (void) close(fd);
+        p->torn++;
+}
+
+/* All processes are new, and no job of before is there. Its clock goes on, as if it had stood still meanwhile. */
+static void reboot(Play *p) {
+        p->reboots = false;
+        p->rebooted++;
+        (void) snprintf(p->boot, sizeof(p->boot), "0f53d8a5-9d1b-4d6c-8a51-%012" PRIx64 "\n", p->rebooted);
+        world_text(&p->s.w, "/proc/sys/kernel/random/boot_id", p->boot);
+        p->n_calls = 0;
+        for (size_t i = 0; i < LANES; i++)
+                lane_reboot(p, &p->lanes[i]);
+}
+
 static void observer_dies(Play *p) {
         Stage *s = &p->s;
 
         world_kill(&s->w);
+        if (chance(&p->rng, 40))
+                tear(p);
+        p->reboots = chance(&p->rng, 30);
         if (s->bus) {
                 (void) sd_bus_detach_event(s->bus);
                 sd_bus_close(s->bus);
@@ -108,6 +150,8 @@ static void observer_dies(Play *p) {
 static void observer_returns(Play *p) {
         Stage *s = &p->s;
 
+        if (p->reboots)
+                reboot(p);
         world_revive(&s->w, &p->settings);
         set_hooks(p);
         ledger_observer_is_new(p);
@@ -147,6 +191,7 @@ static void make_trouble(Play *p) {
 static void bus_returns(Play *p) {
         Stage *s = &p->s;
 
+        p->back = play_now(p);
         if (s->private_bus.pid == 0)
                 private_bus_restart(&s->private_bus);
         if (!s->f.bus && chance(&p->rng, 70))
@@ -156,6 +201,7 @@ static void bus_returns(Play *p) {
 }
 
 static void systemd_returns(Play *p) {
+        p->back = play_now(p);
         if (!p->s.f.bus && p->s.private_bus.pid != 0)
                 fake_join(&p->s.f);
 }
@@ -342,6 +388,7 @@ void play_init(Play *p, uint64_t seed, bool trace) {
         ck_assert_int_ge(p->directory_fd, 0);
         p->settings.state_fd = p->directory_fd;
         stage_init(&p->s);
+        p->s.w.first_beat = "w@*.service";
         stage_disconnect(&p->s);
         world_kill(&p->s.w);
         observer_returns(p);

@@ -187,8 +187,7 @@ static void stall_one(Play *p, Lane *l, WorldAgent **a) {
         tell(p, *a, (Event){ .kind = EVENT_STALL, .reason = STALL_SILENT, .deadline = play_now(p) });
 }
 
-/* Nobody of the unit ever beat: whoever watches it says so. */
-static void never_beat(Play *p, Lane *l) {
+void lane_never_beat(Play *p, Lane *l) {
         WorldAgent nobody = {};
 
         if (l->unit->state != ACTIVE_STATE_ACTIVE)
@@ -208,7 +207,7 @@ void lane_stall(Play *p, Lane *l) {
                         any = true;
                 }
         if (!any)
-                never_beat(p, l);
+                lane_never_beat(p, l);
         l->beats = l->beats && !all;
         if (p->calm)
                 return;
@@ -413,6 +412,9 @@ void lane_cue(Play *p, Lane *l, Cue c) {
         case CUE_AFTER:
                 after(p, l);
                 break;
+        case CUE_CAPTURE:
+                fake_job_over(&p->s.f, l->cap, p->calm || chance(&l->rng, 80) ? "done" : "failed");
+                break;
         default:
                 lane_no_reply(p, l);
         }
@@ -432,10 +434,17 @@ static void lane_policy(Play *p, Lane *l) {
         if (chance(&l->rng, 20))
                 policy->quorum = (Quorum){ .is_share = true, .value = 50 };
         (void) snprintf(policy->on_gave_up, sizeof(policy->on_gave_up), "%s", p->mail->name);
+        if (chance(&l->rng, 25)) {
+                policy->capture_timeout = roll_span(&l->rng, S, 10 * S);
+                (void) snprintf(policy->capture_unit, sizeof(policy->capture_unit), "%s", l->cap->name);
+        }
+        if (chance(&l->rng, 25))
+                policy->first_beat = roll_span(&l->rng, 3 * S, 30 * S);
         if (chance(&l->rng, 15)) {
                 policy->action.verb = UNIT_ACTION_START;
                 (void) snprintf(policy->action.unit, sizeof(policy->action.unit), "%s", l->fix->name);
-        }
+        } else if (chance(&l->rng, 20))
+                policy->action.verb = UNIT_ACTION_RESTART;
 }
 
 void lane_init(Play *p, unsigned number, uint64_t seed) {
@@ -451,12 +460,15 @@ void lane_init(Play *p, unsigned number, uint64_t seed) {
         l->unit = fake_unit(&p->s.f, name, 0);
         (void) snprintf(name, sizeof(name), "varta-fix-%u.service", number);
         l->fix = fake_unit(&p->s.f, name, 1);
-        l->fix->state = ACTIVE_STATE_INACTIVE;
+        (void) snprintf(name, sizeof(name), "varta-cap-%u.service", number);
+        l->cap = fake_unit(&p->s.f, name, 1);
+        l->fix->state = l->cap->state = ACTIVE_STATE_INACTIVE;
         lane_policy(p, l);
+        l->unit->watched = l->policy.first_beat > 0;
         lane_begin(p, l);
         if (p->trace)
                 printf("%s: agents of kind %u, %s\n", l->unit->name, (unsigned) l->kind,
-                       l->policy.action.verb == UNIT_ACTION_START ? "start" : "try-restart");
+                       unit_action_to_string(l->policy.action.verb));
         lane_cue_in(p, l, CUE_HAND, S, 4 * NSEC_PER_MINUTE);
 }
 
@@ -465,6 +477,27 @@ void lane_end(Play *p, Lane *l) {
                 die(p, &l->agents[i]);
         die(p, &l->survivor);
         bury(p, l);
+}
+
+void lane_reboot(Play *p, Lane *l) {
+        FakeUnit *const units[] = { l->unit, l->fix, l->cap };
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                units[i]->unanswered = sd_bus_message_unref(units[i]->unanswered);
+                units[i]->job = 0;
+                units[i]->found = true;
+                units[i]->inactive_exit = 0;
+        }
+        for (Cue c = 0; c < _CUE_MAX; c++)
+                if (c != CUE_HAND)
+                        l->cues[c] = NSEC_INFINITY;
+        l->fix->state = l->cap->state = ACTIVE_STATE_INACTIVE;
+        l->unit->stopped_by_hand = l->unit->frozen = l->unit->starting = false;
+        l->job_is_ours = false;
+        l->hand = HAND_IDLE;
+        l->truth |= TRUTH_DOWN;
+        l->climbed = l->n_restarts = 0;
+        lane_begin(p, l);
 }
 
 void lane_observer_is_new(Play *p, Lane *l) {

@@ -56,6 +56,7 @@ typedef enum Cue {
         CUE_JOB,      /* the job goes on */
         CUE_HAND,     /* its administrator does something */
         CUE_AFTER,    /* and finishes it */
+        CUE_CAPTURE,  /* CaptureUnit= has run */
         CUE_NO_REPLY, /* the bus does not wait for systemd's reply any more */
         _CUE_MAX,
 } Cue;
@@ -94,7 +95,7 @@ enum {
 };
 
 typedef struct Lane {
-        FakeUnit *unit, *fix; /* `fix`: the oneshot of Action=start: */
+        FakeUnit *unit, *fix, *cap; /* the oneshots: `fix` of Action=start:, `cap` of CaptureUnit= */
         uint64_t rng;
         Kind kind;
         UnitPolicy policy;
@@ -152,6 +153,8 @@ typedef struct Play {
         Lane lanes[LANES];
         FakeUnit *mail; /* OnGaveUp= of everybody */
         nsec_t turns[_TURN_MAX];
+        bool reboots;    /* the observer is away because the host is */
+        char boot[48];   /* its boot id */
         Trouble trouble; /* to be made as soon as nobody is in the middle of anything */
         bool calm;       /* nothing goes wrong any more */
         bool trace;      /* every record is printed */
@@ -165,7 +168,10 @@ typedef struct Play {
         uint64_t finished;
         uint64_t heard; /* calls that systemd got */
         uint64_t troubles[_TROUBLE_MAX];
-        uint64_t stops, races; /* by hand; and how many of them while an action was under way */
+        nsec_t back; /* when systemd, or the bus, came back: what was asked before may fail in the same moment */
+        uint64_t captures, never_beats;
+        uint64_t torn, rebooted; /* how the observer found its state */
+        uint64_t stops, races;   /* by hand; and how many of them while an action was under way */
         uint64_t gave_ups, helpers_failed;
         nsec_t calls[STORM_COUNT]; /* the last that were no one's wish, a ring */
         unsigned n_calls;
@@ -184,6 +190,8 @@ static inline nsec_t play_now(const Play *p) {
 void lane_init(Play *p, unsigned number, uint64_t seed);
 /* What is to happen does. */
 void lane_cue(Play *p, Lane *l, Cue cue);
+/* The host was started anew, while there was no observer. */
+void lane_reboot(Play *p, Lane *l);
 /* The observer died, and everybody it knew with it: it knows nobody as yet. */
 void lane_observer_is_new(Play *p, Lane *l);
 /* Nothing goes wrong any more, and what is wrong is put right. */
@@ -199,6 +207,8 @@ Lane *play_lane(Play *p, const char *unit);
 void lane_cue_in(const Play *p, Lane *l, Cue cue, nsec_t min, nsec_t max);
 /* Makes of the processes what became of the unit. */
 void lane_follow(Play *p, Lane *l);
+/* Whoever watches it for its first beat says that there was none. */
+void lane_never_beat(Play *p, Lane *l);
 /* The unit runs anew. */
 void lane_begin(Play *p, Lane *l);
 /* Its administrator does something. */
@@ -217,6 +227,8 @@ extern const FakeDirector play_director;
 void ledger_record(void *userdata, const RecoveryRecord *record);
 /* A stall was announced: whatever is said of it is news. */
 void ledger_stall(Play *p, uint64_t agent);
+/* A capture began, or did not come about: likewise for the unit's stalls. */
+void ledger_capture(Play *p, const Lane *l);
 /* Systemd was asked to restart a unit. */
 void ledger_call(Play *p, Lane *l);
 /* The observer is another one: it counts from nothing. */

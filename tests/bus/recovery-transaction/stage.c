@@ -66,6 +66,17 @@ WorldAgent *stage_stalled(Stage *s, const char *name, FakeJob next) {
         return a;
 }
 
+FakeUnit *stage_oneshot(Stage *s, FakeJob next) {
+        UnitPolicy *policy = &s->w.policy;
+        FakeUnit *u = fake_unit(&s->f, "varta-fix@1001.service", 1);
+
+        policy->action.verb = UNIT_ACTION_START;
+        (void) snprintf(policy->action.unit, sizeof(policy->action.unit), "varta-fix@%%p.service");
+        u->state = ACTIVE_STATE_INACTIVE;
+        u->next = next;
+        return u;
+}
+
 void stage_beats_anew(Stage *s, WorldAgent *old, const FakeUnit *u) {
         WorldAgent *a;
 

@@ -27,5 +27,7 @@ void stage_bus_returns(Stage *s);
 
 /* An active unit with one agent of the same invocation, stalled; the loop has settled. */
 WorldAgent *stage_stalled(Stage *s, const char *name, FakeJob next);
+/* Action=start: for every unit, with a oneshot for the first agent's process that has not run yet. */
+FakeUnit *stage_oneshot(Stage *s, FakeJob next);
 /* The agent is replaced by one of the unit's present invocation, which beats. */
 void stage_beats_anew(Stage *s, WorldAgent *old, const FakeUnit *u);

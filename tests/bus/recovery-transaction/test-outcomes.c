@@ -79,6 +79,9 @@ START_TEST(test_outcomes) {
                 { "polkit is masked", FAKE_NO_POLKIT, "finished access-denied", 0,
                   "install polkit and varta's rule" },
                 { "masked", FAKE_NO_SUCH_UNIT, "finished unit-gone", 0, "\"Unit is masked.\"" },
+                { "masked, and unmasked again", FAKE_UNMASKED, "finished job-failed", 0, "is masked.\"" },
+                { "a unit that it requires is masked", FAKE_NEED_MASKED, "finished job-failed", 0,
+                  "\"Unit need.service is masked.\"" },
                 { "somebody's job in the way", FAKE_CONFLICT, "finished job-canceled", 0, "beside another" },
                 { "an unknown error", FAKE_BROKEN, "finished job-failed", 0, "\"It broke.\"" },
         };
@@ -455,11 +458,7 @@ START_TEST(test_a_oneshot_instead) {
         Stage s;
 
         stage_init(&s);
-        s.w.policy.action.verb = UNIT_ACTION_START;
-        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix@%%p.service");
-        target = fake_unit(&s.f, "varta-fix@1001.service", 1);
-        target->state = ACTIVE_STATE_INACTIVE;
-        target->next = FAKE_HELD;
+        target = stage_oneshot(&s, FAKE_HELD);
         a = stage_stalled(&s, U, FAKE_DONE);
         ck_assert_ptr_nonnull(strstr(s.w.records[0].sentence, "start varta-fix@1001.service"));
         world_resume(&s.w, a); /* before it was done: no proof */
@@ -475,6 +474,41 @@ START_TEST(test_a_oneshot_instead) {
         world_settle(&s.w);
         world_expect(&s.w, "finished recovered", NULL);
         stage_done(&s);
+}
+END_TEST
+
+/* It failed in an earlier recovery, or in this one: what its state says is of the one only that it ran in. */
+START_TEST(test_a_oneshot_that_failed_earlier) {
+        static const struct {
+                const char *title;
+                bool began;
+                const char *expected;
+        } rows[] = {
+                { "the request never arrived", false, "finished bus-lost" },
+                { "it ran and failed, and the reply was lost", true, "finished job-failed" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                FakeUnit *target;
+                Stage s;
+
+                stage_init(&s);
+                target = stage_oneshot(&s, FAKE_DEAF);
+                target->state = ACTIVE_STATE_FAILED;
+                target->inactive_exit = s.w.now / NSEC_PER_USEC - 1;
+                s.w.now += NSEC_PER_SEC;
+                (void) stage_stalled(&s, U, FAKE_DONE);
+                world_expect(&s.w, "started silent", NULL);
+                s.w.now += NSEC_PER_SEC;
+                if (rows[i].began)
+                        target->inactive_exit = s.w.now / NSEC_PER_USEC;
+                fake_no_reply(&s.f, target);
+                world_settle(&s.w);
+                ck_assert_msg(s.w.n_records == 1 && strcmp(world_record(&s.w, 0), rows[i].expected) == 0,
+                              "%s: %s", rows[i].title, s.w.n_records > 0 ? world_record(&s.w, 0) : "-");
+                s.w.n_records = 0;
+                stage_done(&s);
+        }
 }
 END_TEST
 
@@ -539,6 +573,7 @@ int main(void) {
                 test_access_denied_is_asked_again_after_the_longest_wait,
                 test_the_remedy_depends_on_the_verb,
                 test_a_oneshot_instead,
+                test_a_oneshot_that_failed_earlier,
                 test_names_that_need_escaping,
                 test_freed_in_the_middle,
         };

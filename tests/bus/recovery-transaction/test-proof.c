@@ -295,11 +295,8 @@ START_TEST(test_a_oneshot_without_a_beat_and_a_restart_by_hand) {
         Stage s;
 
         stage_init(&s);
-        s.w.policy.action.verb = UNIT_ACTION_START;
-        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
         u = fake_unit(&s.f, U, 1);
-        target = fake_unit(&s.f, "varta-fix.service", 1);
-        target->state = ACTIVE_STATE_INACTIVE;
+        target = stage_oneshot(&s, FAKE_DONE);
         a = world_agent(&s.w, U, 1);
         world_stall(&s.w, a);
         world_settle(&s.w);
@@ -321,11 +318,7 @@ START_TEST(test_a_oneshot_that_restarts) {
         Stage s;
 
         stage_init(&s);
-        s.w.policy.action.verb = UNIT_ACTION_START;
-        (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
-        target = fake_unit(&s.f, "varta-fix.service", 1);
-        target->state = ACTIVE_STATE_INACTIVE;
-        target->next = FAKE_HELD;
+        target = stage_oneshot(&s, FAKE_HELD);
         a = stage_stalled(&s, U, FAKE_DONE);
         world_exit(&s.w, a);
         world_appear(&s.w, world_agent(&s.w, U, 2));
@@ -347,11 +340,7 @@ START_TEST(test_a_oneshot_that_mends) {
                 Stage s;
 
                 stage_init(&s);
-                s.w.policy.action.verb = UNIT_ACTION_START;
-                (void) snprintf(s.w.policy.action.unit, sizeof(s.w.policy.action.unit), "varta-fix.service");
-                target = fake_unit(&s.f, "varta-fix.service", 1);
-                target->state = ACTIVE_STATE_INACTIVE;
-                target->next = FAKE_HELD;
+                target = stage_oneshot(&s, FAKE_HELD);
                 a = stage_stalled(&s, U, FAKE_DONE);
                 world_resume(&s.w, a);
                 fake_finish(&s.f, target, "done");

@@ -34,6 +34,10 @@ static void add(Play *sum, const Play *p) {
         sum->stops += p->stops;
         sum->races += p->races;
         sum->gave_ups += p->gave_ups;
+        sum->captures += p->captures;
+        sum->never_beats += p->never_beats;
+        sum->torn += p->torn;
+        sum->rebooted += p->rebooted;
 }
 
 static void tell_of(const Play *sum) {
@@ -53,6 +57,12 @@ static void tell_of(const Play *sum) {
                 printf("%6" PRIu64 " times %s\n", sum->troubles[t], troubles[t]);
                 ck_assert_uint_gt(sum->troubles[t], 0);
         }
+        printf("%6" PRIu64 " times it found its state torn, %" PRIu64 " times of another boot\n", sum->torn,
+               sum->rebooted);
+        printf("%6" PRIu64 " captures, %" PRIu64 " units that never beat\n", sum->captures,
+               sum->never_beats);
+        ck_assert(sum->captures > 0 && sum->never_beats > 0);
+        ck_assert(sum->torn > 0 && sum->rebooted > 0);
         printf("%6" PRIu64 " units given up\n", sum->gave_ups);
         printf("%6" PRIu64 " units stopped by hand, %" PRIu64 " of them during a recovery\n", sum->stops,
                sum->races);

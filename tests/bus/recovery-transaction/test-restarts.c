@@ -154,6 +154,27 @@ START_TEST(test_the_bus_does_not_come_back) {
 }
 END_TEST
 
+/* A deadline that no observer wrote: the unit's own timeouts bound it, as soon as they are read. */
+START_TEST(test_a_deadline_that_never_comes) {
+        Durably d;
+        Action *a;
+
+        durably_init(&d);
+        (void) stage_stalled(&d.s, U, FAKE_HELD);
+        world_expect(&d.s.w, "started silent", NULL);
+        a = &d.s.w.recovery->actions[0];
+        a->deadline = a->limit = NSEC_INFINITY;
+        durable_action_goes_on(d.s.w.recovery, a);
+        die_and_return(&d);
+        world_advance(&d.s.w, 185 * S);
+        world_expect_nothing(&d.s.w);
+        world_advance(&d.s.w, 5 * S);
+        world_advance(&d.s.w, 5 * S);
+        world_expect(&d.s.w, "finished timeout", "refused unit-not-active", NULL);
+        durably_done(&d);
+}
+END_TEST
+
 /* Another agent of the unit, that was well all the time, appears to the new observer: that is no proof. */
 START_TEST(test_a_oneshot_is_not_proven_by_the_well) {
         static const struct {
@@ -534,6 +555,7 @@ int main(void) {
                 test_the_job_outlives_the_observer,
                 test_the_deadline_passes_meanwhile,
                 test_the_bus_does_not_come_back,
+                test_a_deadline_that_never_comes,
                 test_a_oneshot_is_not_proven_by_the_well,
                 test_the_ladder_goes_on,
                 test_backoff,

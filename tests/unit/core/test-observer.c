@@ -281,8 +281,8 @@ START_TEST(test_names) {
                                                "kernel-attested" };
         static const char *const reasons[] = { "silent", "exited", "never-beat" };
         static const char *const rejects[] = {
-                "decode",  "auth-failure", "origin-conflict", "namespace-conflict", "control-truncated",
-                "io-error"
+                "decode",   "auth-failure",  "origin-conflict", "namespace-conflict", "control-truncated",
+                "io-error", "decrypt-failed"
         };
         static const char *const limits[] = { "per-pid", "global", "per-uid", "unopened" };
 

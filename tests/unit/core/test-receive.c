@@ -62,7 +62,8 @@ static const Scene scenes[] = {
         {
                         .title = "receive secure: what does not open, was seen before, or finds no room, is "
                                  "counted only",
-                        .steps = { RECEIVED(RECEIVE_DECRYPT_FAILED, .is = "decrypt-failed"),
+                        .steps = { RECEIVED(RECEIVE_DECRYPT_FAILED, .is = "decrypt-failed",
+                                            .tells = "rejected:decrypt-failed"),
                                    RECEIVED(RECEIVE_REPLAYED, .is = "replayed"),
                                    RECEIVED(RECEIVE_SENDER_TABLE_FULL, .is = "sender-table-full"),
                                    RECEIVED(RECEIVE_UNOPENED_LIMITED, .is = "rate-limited") },

@@ -281,6 +281,20 @@ START_TEST(test_bad_datagrams) {
 }
 END_TEST
 
+/* What waits for permission holds no descriptors of the caller's. */
+START_TEST(test_descriptors_by_bus) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int fd = STDIN_FILENO;
+
+        start_vartad((Environment){});
+        ck_assert_int_lt(sd_bus_call_method(bus, BUS_NAME, BUS_PATH, BUS_INTERFACE, "Reload", &error, NULL,
+                                            "h", fd),
+                         0);
+        ck_assert_str_eq(error.name, SD_BUS_ERROR_NOT_SUPPORTED);
+        ck_assert_int_eq(program_end(&vartad, SIGTERM), 0);
+}
+END_TEST
+
 /* ---- under pressure --------------------------------------------------------------------------------------- */
 
 static void flood(int in, void *userdata) {
@@ -382,6 +396,7 @@ int main(void) {
                 { "without descriptors agents are tracked all the same, and that is said once",
                   test_descriptors_used_up },
                 { "each bad datagram has its counter", test_bad_datagrams },
+                { "descriptors do not reach it by the bus", test_descriptors_by_bus },
                 { "a flood keeps nobody waiting: clients, good agents, exits, the end", test_flood },
                 { "a full standard error keeps nobody waiting", test_log_full },
                 { "the bus may go and come back", test_bus_returns },

@@ -94,6 +94,33 @@ START_TEST(test_hash) {
 }
 END_TEST
 
+static const struct {
+        const char *address; /* as --listen= has it */
+        uint32_t scope;
+        const char *text;
+} peers[] = {
+        { "udp:192.0.2.7:4711", 0, "192.0.2.7:4711" },
+        { "udp:[2001:db8::7]:4711", 0, "[2001:db8::7]:4711" },
+        { "udp:[fe80::7]:4711", 2, "[fe80::7%2]:4711" },
+        { "udp:[fe80:1111:2222:3333:4444:5555:6666:7777]:65535", UINT32_MAX,
+          "[fe80:1111:2222:3333:4444:5555:6666:7777%4294967295]:65535" },
+};
+
+START_TEST(test_peer_text) {
+        for (size_t i = 0; i < ELEMENTSOF(peers); i++) {
+                char text[PEER_TEXT_SIZE];
+                PeerAddress a;
+                Transport t;
+                socklen_t n;
+
+                ck_assert_int_eq(listener_parse_udp(peers[i].address, &t, &a, &n), 0);
+                if (peers[i].scope > 0)
+                        a.in6.sin6_scope_id = peers[i].scope;
+                ck_assert_str_eq(peer_address_to_text(&a, text), peers[i].text);
+        }
+}
+END_TEST
+
 /* ---- receiving -------------------------------------------------------------------------------------------- */
 
 /* Binds to a port that the kernel chooses; returns a socket that is connected to it. */
@@ -168,6 +195,31 @@ START_TEST(test_sizes) {
                 ck_assert_int_eq(d->verdict, n == VLP_FRAME_SIZE ? RECEIVE_OK : RECEIVE_MIS_SIZED);
         }
         ck_assert_int_eq(receive_one(fd, data, sizeof(data))->verdict, RECEIVE_MIS_SIZED);
+}
+END_TEST
+
+/* The last datagram's sender, asked for while it is in hand. */
+static void note_peer(World *w, const Datagram *batch, size_t n) {
+        (void) ingress_peer(w->ingress, &batch[n - 1], w->userdata, PEER_TEXT_SIZE);
+}
+
+START_TEST(test_peer) {
+        _cleanup_close_ int fd = listen_udp(AF_INET), local = -1;
+        char expected[PEER_TEXT_SIZE], peer[PEER_TEXT_SIZE] = "nobody";
+        socklen_t n = sizeof(PeerAddress);
+        PeerAddress own;
+
+        ck_assert_int_ge(fd, 0);
+        world.on_batch = note_peer;
+        world.userdata = peer;
+        (void) receive_one(fd, "refused", 7);
+        ck_assert_int_eq(getsockname(fd, &own.sa, &n), 0);
+        ck_assert_str_eq(peer, peer_address_to_text(&own, expected));
+
+        local = world_listen_pair(&world, _FEATURE_ALL);
+        (void) receive_one(local, "refused", 7);
+        ck_assert_str_eq(peer, "");
+        ck_assert_str_eq(ingress_peer(world.ingress, NULL, expected, sizeof(expected)), "");
 }
 END_TEST
 
@@ -386,6 +438,8 @@ int main(void) {
                 suite_add_row(s, "an address is numeric, an IPv6 one in brackets, a port 1 to 65535",
                               test_address, (int) i);
         suite_add_row(s, "an address is known again from another port", test_hash, 0);
+        suite_add_row(s, "an address and a port as text, an IPv6 one in brackets and with its scope",
+                      test_peer_text, 0);
         for (int i = 0; i < 2; i++) {
                 TCase *tc = tcase_create(
                                 "a beat is received over IPv4 and IPv6, and believed as little as possible");
@@ -396,6 +450,7 @@ int main(void) {
         }
         const Row more[] = {
                 { "only 32 bytes are a beat", test_sizes },
+                { "a datagram's sender has an address and a port over UDP, and none beside it", test_peer },
                 { "the listener's rules give origin, source and unit", test_rules },
                 { "one pid from two addresses is two agents", test_two_hosts },
                 { "what the kernel drops is counted, each drop once", test_drops },

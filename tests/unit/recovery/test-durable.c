@@ -14,52 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "runner.h"
-#include "world.h"
 
 #define U "worker@1.service"
-
-typedef struct Disk {
-        World w;
-        RecoverySettings settings;
-        char path[64];
-        int dir;
-} Disk;
-
-static void disk_init(Disk *d) {
-        *d = (Disk){ .path = "/tmp/varta-test-durable-XXXXXX", .settings = world_settings() };
-        ck_assert_ptr_nonnull(mkdtemp(d->path));
-        d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ck_assert_int_ge(d->dir, 0);
-        d->settings.state_fd = d->dir;
-        world_init_with(&d->w, &d->settings);
-}
-
-static void disk_clear(Disk *d) {
-        static const char *const names[] = { STATE_FILE_NAME, STATE_FILE_NEXT, STATE_FILE_ASIDE, "other" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (unlinkat(d->dir, names[i], 0) < 0)
-                        (void) unlinkat(d->dir, names[i], AT_REMOVEDIR);
-}
-
-static void disk_done(Disk *d) {
-        world_done(&d->w);
-        disk_clear(d);
-        (void) close(d->dir);
-        ck_assert_int_eq(rmdir(d->path), 0); /* and nothing else was left in it */
-}
-
-static void disk_revive(Disk *d) {
-        world_revive(&d->w, &d->settings);
-        world_settle(&d->w);
-}
-
-/* The same without waiting for the loop: for tables of every byte. */
-static void disk_revive_at_once(Disk *d) {
-        world_revive(&d->w, &d->settings);
-        durable_tick(d->w.recovery, d->w.now);
-}
 
 static bool exists(const Disk *d, const char *name) {
         struct stat st;
@@ -85,15 +43,6 @@ static size_t read_file(const Disk *d, uint8_t *data, size_t size) {
         return (size_t) n;
 }
 
-static void write_file(const Disk *d, const char *name, const uint8_t *data, size_t size) {
-        int fd = openat(d->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-        ck_assert_int_ge(fd, 0);
-        if (size > 0)
-                ck_assert_int_eq(write(fd, data, size), (ssize_t) size);
-        (void) close(fd);
-}
-
 /* Something to remember: a pause, its record, a refusal; then the observer dies. Returns the file. */
 static size_t remember(Disk *d, uint8_t *data, size_t size) {
         ck_assert_int_eq(recovery_pause(d->w.recovery, U, 0, "why"), 0);
@@ -114,15 +63,15 @@ static uint8_t good[16384];
 static size_t good_size;
 
 static void place_good(Disk *d) {
-        write_file(d, STATE_FILE_NAME, good, good_size);
+        disk_write(d, STATE_FILE_NAME, good, good_size);
 }
 
 static void place_empty(Disk *d) {
-        write_file(d, STATE_FILE_NAME, NULL, 0);
+        disk_write(d, STATE_FILE_NAME, NULL, 0);
 }
 
 static void place_torn(Disk *d) {
-        write_file(d, STATE_FILE_NAME, good, good_size - 1);
+        disk_write(d, STATE_FILE_NAME, good, good_size - 1);
 }
 
 static void place_flipped(Disk *d) {
@@ -130,7 +79,7 @@ static void place_flipped(Disk *d) {
 
         memcpy(bad, good, good_size);
         bad[good_size - 1] ^= 1;
-        write_file(d, STATE_FILE_NAME, bad, good_size);
+        disk_write(d, STATE_FILE_NAME, bad, good_size);
 }
 
 static void place_version(Disk *d) {
@@ -138,11 +87,11 @@ static void place_version(Disk *d) {
 
         memcpy(bad, good, good_size);
         bad[8]++;
-        write_file(d, STATE_FILE_NAME, bad, good_size);
+        disk_write(d, STATE_FILE_NAME, bad, good_size);
 }
 
 static void place_text(Disk *d) {
-        write_file(d, STATE_FILE_NAME, (const uint8_t *) "[Pauses]\n", 9);
+        disk_write(d, STATE_FILE_NAME, (const uint8_t *) "[Pauses]\n", 9);
 }
 
 static void place_large(Disk *d) {
@@ -156,12 +105,12 @@ static void place_large(Disk *d) {
 }
 
 static void place_link(Disk *d) {
-        write_file(d, "other", good, good_size);
+        disk_write(d, "other", good, good_size);
         ck_assert_int_eq(symlinkat("other", d->dir, STATE_FILE_NAME), 0);
 }
 
 static void place_hard_link(Disk *d) {
-        write_file(d, "other", good, good_size);
+        disk_write(d, "other", good, good_size);
         ck_assert_int_eq(linkat(d->dir, "other", d->dir, STATE_FILE_NAME, 0), 0);
 }
 
@@ -282,7 +231,7 @@ START_TEST(test_torn_at_every_byte) {
                 bool told;
 
                 disk_clear(&d);
-                write_file(&d, STATE_FILE_NAME, good, cut);
+                disk_write(&d, STATE_FILE_NAME, good, cut);
                 disk_revive_at_once(&d);
                 told = d.w.n_records == 1;
                 ck_assert_msg(exists(&d, STATE_FILE_ASIDE) == told, "cut at %zu", cut);

@@ -20,6 +20,8 @@ enum {
         START_LIMIT = 1 << 4,
         NOT_FOUND = 1 << 5,
         LATE = 1 << 6,
+        ACCEPTED = 1 << 7,
+        BEGAN = 1 << 8,
 };
 
 typedef struct Row {
@@ -147,8 +149,22 @@ START_TEST(test_start) {
                 { "it runs for too long", ACTIVE_STATE_ACTIVATING, JOB | LATE, JOB_HINT_NONE,
                   OUTCOME_TIMEOUT },
                 { "it failed", ACTIVE_STATE_FAILED, 0, JOB_HINT_FAILED, OUTCOME_JOB_FAILED },
-                { "it failed, and nobody heard of it", ACTIVE_STATE_FAILED, 0, JOB_HINT_NONE,
+                { "it failed, and nobody heard of it", ACTIVE_STATE_FAILED, ACCEPTED | BEGAN, JOB_HINT_NONE,
                   OUTCOME_JOB_FAILED },
+                { "likewise, and the reply was lost, too", ACTIVE_STATE_FAILED, BEGAN, JOB_HINT_NONE,
+                  OUTCOME_JOB_FAILED },
+                { "it failed earlier, and the request never arrived", ACTIVE_STATE_FAILED, 0, JOB_HINT_NONE,
+                  OUTCOME_BUS_LOST },
+                { "it failed earlier, and its job is gone", ACTIVE_STATE_FAILED, ACCEPTED, JOB_HINT_NONE,
+                  OUTCOME_JOB_CANCELED },
+                { "it failed earlier, and is queued", ACTIVE_STATE_FAILED, ACCEPTED | JOB, JOB_HINT_NONE,
+                  WAIT },
+                { "it failed earlier, and is canceled", ACTIVE_STATE_FAILED, START_LIMIT, JOB_HINT_CANCELED,
+                  OUTCOME_JOB_CANCELED },
+                { "it was started too often earlier, and the request never arrived", ACTIVE_STATE_FAILED,
+                  START_LIMIT, JOB_HINT_NONE, OUTCOME_BUS_LOST },
+                { "it was started too often, and nobody heard of it", ACTIVE_STATE_FAILED,
+                  START_LIMIT | ACCEPTED, JOB_HINT_NONE, OUTCOME_START_LIMIT_HIT },
                 { "it was stopped", ACTIVE_STATE_INACTIVE, 0, JOB_HINT_CANCELED, OUTCOME_JOB_CANCELED },
                 { "it ran out of its time", ACTIVE_STATE_FAILED, 0, JOB_HINT_TIMEOUT, OUTCOME_TIMEOUT },
                 { "it was started too often", ACTIVE_STATE_FAILED, START_LIMIT, JOB_HINT_FAILED,
@@ -162,7 +178,8 @@ START_TEST(test_start) {
                 UnitFacts facts = facts_of(&rows[i]);
                 TransactionStep step;
 
-                step = start_verdict(&facts, rows[i].hint, rows[i].flags & LATE, &outcome);
+                step = start_verdict(&facts, rows[i].hint, rows[i].flags & ACCEPTED, rows[i].flags & BEGAN,
+                                     rows[i].flags & LATE, &outcome);
                 check_row(&rows[i], step, outcome);
         }
 }
