@@ -129,7 +129,7 @@ static int attach(BusServer *s) {
          * the bus daemon reads nothing from it, has the name still: the daemon has not read that it is closed. So the
          * name can be taken over, and is, from ourselves only; the bus's policy keeps others from it. */
         return sd_bus_request_name_async(
-                        s->bus, &s->slots[BUS_SLOT_NAME], BUS_NAME,
+                        s->bus, &s->slots[BUS_SLOT_NAME], s->facts.bus_name ?: BUS_NAME,
                         SD_BUS_NAME_ALLOW_REPLACEMENT |
                                         (s->queue.left_name ? SD_BUS_NAME_REPLACE_EXISTING : 0),
                         on_name_reply, s);

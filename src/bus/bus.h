@@ -29,6 +29,7 @@ typedef struct BusFacts {
         const char *version;      /* "0.1.0" */
         const char *clock_source; /* "monotonic", "boottime" */
         const char *capabilities; /* what the process still holds; "none" */
+        const char *bus_name;     /* to be owned; NULL: BUS_NAME */
         nsec_t start;             /* the observer's start, in the observer's clock */
         bool user_bus;            /* --user: whoever runs the daemon may change things, not only root */
 } BusFacts;

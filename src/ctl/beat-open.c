@@ -16,6 +16,7 @@
 
 #include "client/varta-secure.h"
 #include "ctl/beat-open.h"
+#include "ctl/link.h"
 #include "ctl/output.h"
 #include "util/parse.h"
 
@@ -151,6 +152,11 @@ static CtlExit check_options(const Options *options) {
                 ctl_error("--udp= and --socket= do not go together: heartbeats go to one place.");
                 return CTL_USAGE;
         }
+        if (options->instance && (options->udp || options->socket)) {
+                ctl_error("--instance= and %s do not go together: heartbeats go to one place.",
+                          options->udp ? "--udp=" : "--socket=");
+                return CTL_USAGE;
+        }
         if (options->key_file && options->master_key_file) {
                 ctl_error("--key-file= and --master-key-file= do not go together: a heartbeat is sealed in "
                           "one form.");
@@ -188,8 +194,8 @@ CtlExit beat_open(const Options *options, char ret_place[static BEAT_PLACE_SIZE]
                 return code;
 
         if (!options->udp) {
-                (void) snprintf(ret_place, BEAT_PLACE_SIZE, "%s", options->socket ?: VARTA_DEFAULT_ADDRESS);
-                return open_socket(options->socket, ret);
+                (void) snprintf(ret_place, BEAT_PLACE_SIZE, "%s", link_socket(options));
+                return open_socket(link_socket(options), ret);
         }
 
         code = find_place(options->udp, ret_place);

@@ -46,8 +46,9 @@ typedef enum Transport {
 typedef struct Options {
         JsonMode json;
         Transport transport;
-        const char *host; /* -H, -M: where; else NULL */
-        bool user;        /* --user: the user's own bus and observer */
+        const char *host;     /* -H, -M: where; else NULL */
+        bool user;            /* --user: the user's own bus and observer */
+        const char *instance; /* which observer of several; NULL: the one without a name */
         bool no_pager;
         bool no_legend;
         bool no_ask_password;
@@ -86,9 +87,9 @@ typedef struct Options {
 /* Which options a verb takes, beside those that all take. */
 enum {
         VERB_JSON = 1 << 0,  /* --json, -j */
-        VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --socket */
-        VERB_BEAT = 1 << 2,  /* --status, --payload, --socket, --udp and its keys, --stdin */
-        VERB_FILES = 1 << 3, /* --root */
+        VERB_BUS = 1 << 1,   /* -H, -M, --user, --system, --instance, --socket */
+        VERB_BEAT = 1 << 2,  /* --status, --payload, --instance, --socket, --udp and its keys, --stdin */
+        VERB_FILES = 1 << 3, /* --root, --instance */
         VERB_PAUSE = 1 << 4, /* --for, --reason */
         VERB_UNIT = 1 << 5,  /* --unit, -u */
         VERB_STATE = 1 << 6, /* --state, --stalled */

@@ -24,6 +24,7 @@
 #include "ctl/link.h"
 #include "ctl/output.h"
 #include "ctl/password-agent.h"
+#include "util/instance.h"
 
 /* The observer answers from memory in milliseconds; whoever takes this long is stopped or wedged. */
 #define CALL_TIMEOUT_USEC (10 * USEC_PER_SEC)
@@ -31,7 +32,8 @@
 /* ... unless somebody is asked for a password first: a little longer than the observer lets polkit take. */
 #define PASSWORD_TIMEOUT_USEC (6 * 60 * USEC_PER_SEC)
 
-#define SOCKET_UNIT_PATH "/org/freedesktop/systemd1/unit/varta_2esocket"
+/* One process talks to one observer: which, is said once. */
+static char observer_name[INSTANCE_NAME_SIZE] = BUS_NAME;
 
 typedef enum SocketState {
         SOCKET_LISTENS,
@@ -40,6 +42,7 @@ typedef enum SocketState {
 } SocketState;
 
 int link_connect(const Options *options, sd_bus **ret) {
+        (void) instance_bus_name(observer_name, BUS_NAME, options->instance);
         switch (options->transport) {
         case TRANSPORT_HOST:
                 return sd_bus_open_system_remote(ret, options->host);
@@ -49,6 +52,10 @@ int link_connect(const Options *options, sd_bus **ret) {
         default:
                 return options->user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
         }
+}
+
+const char *link_name(void) {
+        return observer_name;
 }
 
 CtlExit link_open(const Options *options, sd_bus **ret) {
@@ -77,7 +84,8 @@ int link_new_call(sd_bus *bus, const char *interface, const char *member, sd_bus
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, BUS_NAME, BUS_PATH, interface ?: BUS_INTERFACE, member);
+        r = sd_bus_message_new_method_call(bus, &m, observer_name, BUS_PATH, interface ?: BUS_INTERFACE,
+                                           member);
         if (r < 0)
                 return r;
 
@@ -146,7 +154,12 @@ CtlExit link_run_change(const Options *options, bool *ret_idle, const char *memb
 }
 
 const char *link_socket(const Options *options) {
-        return options->socket ?: VARTA_DEFAULT_ADDRESS;
+        static char path[INSTANCE_NAME_SIZE];
+
+        if (options->socket)
+                return options->socket;
+        return options->instance ? instance_name(path, "/run/varta/varta", options->instance, ".sock")
+                                 : VARTA_DEFAULT_ADDRESS;
 }
 
 static SocketState probe_here(const Options *options) {
@@ -176,17 +189,20 @@ static SocketState probe_here(const Options *options) {
         return r < 0 ? SOCKET_ABSENT : SOCKET_LISTENS;
 }
 
-static SocketState probe_there(sd_bus *bus) {
-        _cleanup_free_ char *state = NULL;
+static SocketState probe_there(const Options *options, sd_bus *bus) {
+        _cleanup_free_ char *state = NULL, *path = NULL;
+        char unit[INSTANCE_NAME_SIZE];
 
-        if (sd_bus_get_property_string(bus, "org.freedesktop.systemd1", SOCKET_UNIT_PATH,
+        if (sd_bus_path_encode("/org/freedesktop/systemd1/unit",
+                               instance_name(unit, "varta", options->instance, ".socket"), &path) < 0 ||
+            sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path,
                                        "org.freedesktop.systemd1.Unit", "ActiveState", NULL, &state) < 0)
                 return SOCKET_ABSENT;
         return strcmp(state, "active") == 0 ? SOCKET_LISTENS : SOCKET_ABSENT;
 }
 
 static SocketState probe(const Options *options, sd_bus *bus) {
-        return options->transport == TRANSPORT_LOCAL ? probe_here(options) : probe_there(bus);
+        return options->transport == TRANSPORT_LOCAL ? probe_here(options) : probe_there(options, bus);
 }
 
 static bool is_absent(const sd_bus_error *error) {
@@ -199,31 +215,36 @@ bool link_is_idle(const Options *options, sd_bus *bus, const sd_bus_error *error
 
 static void explain_absence(const Options *options, sd_bus *bus) {
         SocketState state = probe(options, bus);
+        char unit[INSTANCE_NAME_SIZE];
 
         if (state == SOCKET_LISTENS)
                 ctl_error("No observer is on the bus yet: it is idle, and the first beat starts it.\n"
-                          "%s",
+                          "%s%s",
                           options->user ? "Send it one: varta-ctl beat"
-                                        : "Or, without a beat: systemctl start varta.service");
+                                        : "Or, without a beat: systemctl start ",
+                          options->user ? "" : instance_name(unit, "varta", options->instance, ".service"));
         else if (options->user)
-                ctl_error("No observer is on the user bus%s%s. Start one%s: vartad --user "
+                ctl_error("No observer is on the user bus%s%s. Start one%s: vartad --user%s%s "
                           "--listen=unix:PATH",
-                          options->host ? " of " : "", options->host ?: "", options->host ? " there" : "");
+                          options->host ? " of " : "", options->host ?: "", options->host ? " there" : "",
+                          options->instance ? " --instance=" : "", options->instance ?: "");
         else if (state == SOCKET_FORBIDDEN)
                 ctl_error("No observer is on the bus, and you may not look at %s.\n"
                           "Become a member of its group (varta), or ask with sudo.",
                           link_socket(options));
         else if (options->transport == TRANSPORT_LOCAL)
                 ctl_error("No observer is on the bus, and nothing listens at %s.\n"
-                          "Start listening: systemctl enable --now varta.socket",
-                          link_socket(options));
+                          "Start listening: systemctl enable --now %s",
+                          link_socket(options), instance_name(unit, "varta", options->instance, ".socket"));
         else
-                ctl_error("No observer is on the bus of %s, and varta.socket is not active there.\n"
-                          "Start listening, there: systemctl enable --now varta.socket",
-                          options->host);
+                ctl_error("No observer is on the bus of %s, and %s is not active there.\n"
+                          "Start listening, there: systemctl enable --now %s",
+                          options->host, instance_name(unit, "varta", options->instance, ".socket"), unit);
 }
 
 CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_error *error) {
+        char unit[INSTANCE_NAME_SIZE];
+
         if (is_absent(error)) {
                 explain_absence(options, bus);
                 return CTL_UNREACHABLE;
@@ -233,7 +254,8 @@ CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_err
                 return CTL_UNREACHABLE;
         }
         if (r == -ETIMEDOUT || sd_bus_error_has_names(error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT)) {
-                ctl_error("The observer does not answer. See: systemctl status varta.service");
+                ctl_error("The observer does not answer. See: systemctl status %s",
+                          instance_name(unit, "varta", options->instance, ".service"));
                 return CTL_UNREACHABLE;
         }
         if (r == -ECONNRESET || r == -ENOTCONN || sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED)) {

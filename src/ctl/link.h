@@ -39,8 +39,11 @@ bool link_is_idle(const Options *options, sd_bus *bus, const sd_bus_error *error
 /* Says on stderr why a call failed (r, and error if the answer was one) and what to do. Returns the exit code. */
 CtlExit link_failed(const Options *options, sd_bus *bus, int r, const sd_bus_error *error);
 
-/* The socket of the observer that the options mean, for messages. */
+/* The socket of the observer that the options mean. Valid until the next call. */
 const char *link_socket(const Options *options);
+
+/* The name on the bus of the observer that link_connect() was to reach. */
+const char *link_name(void);
 
 /* What to add to a time of the observer's CLOCK_MONOTONIC to have µs since 1970, and what that clock shows now. On
  * another host both are only as good as the two hosts' clocks. Returns 0, or negative errno when nobody knows. */

@@ -16,6 +16,7 @@
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "ctl/password-agent.h"
+#include "util/instance.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "varta-build.h"
@@ -24,6 +25,7 @@ enum {
         ARG_VERSION = 0x100,
         ARG_SYSTEM,
         ARG_USER,
+        ARG_INSTANCE,
         ARG_SOCKET,
         ARG_JSON,
         ARG_NO_PAGER,
@@ -51,6 +53,7 @@ static const struct option long_options[] = {
         { "user", no_argument, NULL, ARG_USER },
         { "host", required_argument, NULL, 'H' },
         { "machine", required_argument, NULL, 'M' },
+        { "instance", required_argument, NULL, ARG_INSTANCE },
         { "socket", required_argument, NULL, ARG_SOCKET },
         { "json", required_argument, NULL, ARG_JSON },
         { "no-pager", no_argument, NULL, ARG_NO_PAGER },
@@ -87,6 +90,7 @@ static const struct {
         { ARG_USER, VERB_BUS },
         { 'H', VERB_BUS },
         { 'M', VERB_BUS },
+        { ARG_INSTANCE, VERB_BUS | VERB_BEAT | VERB_FILES },
         { ARG_SOCKET, VERB_BUS | VERB_BEAT },
         { ARG_JSON, VERB_JSON },
         { 'j', VERB_JSON },
@@ -162,6 +166,15 @@ static bool apply_unit(Options *o) {
                 return false;
         }
         o->units[o->n_units++] = optarg;
+        return true;
+}
+
+static bool apply_instance(Options *o) {
+        if (!instance_is_valid(optarg)) {
+                ctl_error("--instance=%s is no name; allowed: " INSTANCE_ALLOWED ".", optarg);
+                return false;
+        }
+        o->instance = optarg;
         return true;
 }
 
@@ -256,6 +269,8 @@ static bool apply_option(Options *o, Given *given, int c) {
                 o->transport = c == 'H' ? TRANSPORT_HOST : TRANSPORT_MACHINE;
                 o->host = optarg;
                 break;
+        case ARG_INSTANCE:
+                return apply_instance(o);
         case ARG_SOCKET:
                 o->socket = optarg;
                 break;

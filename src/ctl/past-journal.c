@@ -19,6 +19,7 @@
 #include "ctl/past.h"
 #include "ctl/pattern.h"
 #include "daemon/message-ids.h"
+#include "util/instance.h"
 #include "util/macro.h"
 #include "util/parse.h"
 
@@ -55,15 +56,16 @@ static int match(sd_journal *j, const char *field, const char *value) {
 }
 
 static int match_observer(sd_journal *j, const Options *options) {
-        char uid[32];
+        char uid[32], unit[INSTANCE_NAME_SIZE];
         int r;
 
+        (void) instance_name(unit, "varta", options->instance, ".service");
         if (!options->user)
-                return match(j, "_SYSTEMD_UNIT", "varta.service");
+                return match(j, "_SYSTEMD_UNIT", unit);
 
         (void) snprintf(uid, sizeof(uid), "%u", (unsigned) getuid());
         r = match(j, "_UID", uid);
-        return r < 0 ? r : match(j, "_SYSTEMD_USER_UNIT", "varta.service");
+        return r < 0 ? r : match(j, "_SYSTEMD_USER_UNIT", unit);
 }
 
 static int match_query(sd_journal *j, const PastQuery *query) {

@@ -12,6 +12,7 @@
 #include "ctl/past.h"
 #include "ctl/status.h"
 #include "ctl/unread.h"
+#include "util/instance.h"
 #include "util/parse.h"
 #include "util/text.h"
 #include "util/unit-name.h"
@@ -76,10 +77,13 @@ static void put_listeners(const Status *s) {
         }
 }
 
-static void put_unread(char **sockets) {
+static void put_unread(const Status *s, char **sockets) {
+        char service[INSTANCE_NAME_SIZE];
+
+        (void) instance_name(service, "varta", s->options->instance, ".service");
         for (size_t i = 0; sockets && sockets[i]; i++)
-                card_line(i == 0 ? "Not read" : "", "%s; begin with: systemctl restart varta.service",
-                          sockets[i]);
+                card_line(i == 0 ? "Not read" : "", "%s; begin with: systemctl restart %s", sockets[i],
+                          service);
 }
 
 /* What holds recovery back by hand, or by too much of it. */
@@ -177,11 +181,12 @@ static void put_losses(const Status *s) {
 }
 
 static void put_observer(const Status *s, const PastView *past, char **unread, Health health) {
-        char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX];
+        char description[FORMAT_TIME_MAX], span[FORMAT_TIMESPAN_MAX], name[INSTANCE_NAME_SIZE];
         CardList recoveries = { "Recoveries" }, passed = { "Passed over" };
 
         (void) snprintf(description, sizeof(description), "heartbeat observer %s", s->observer.version);
-        card_title(health_info[health].colour, GLYPH_DOT, "varta", description);
+        card_title(health_info[health].colour, GLYPH_DOT,
+                   instance_name(name, "varta", s->options->instance, ""), description);
         put_since(s);
         if (s->observer.config_error[0])
                 card_line("Error", "%s", s->observer.config_error);
@@ -192,7 +197,7 @@ static void put_observer(const Status *s, const PastView *past, char **unread, H
                   s->observer.clock_source);
         put_beats(s);
         put_listeners(s);
-        put_unread(unread);
+        put_unread(s, unread);
         put_holds(s);
         put_dictionary(s, &recoveries, "RecoveryOutcomes");
         card_list_end(&recoveries);
@@ -312,11 +317,13 @@ CtlExit status_show_overview(const Status *s) {
         const PastQuery query = { .options = s->options, .max = LATEST_LOOK_AT };
         _cleanup_(unread_sockets_freep) char **unread = NULL;
         _cleanup_(past_view_done) PastView past = {};
+        char service[INSTANCE_NAME_SIZE];
         Health health = fleet_health(s);
 
         /* An observer too old to tell, or a systemd that does not, is no reason to say nothing. */
         (void) past_view_fetch(s->bus, &query, &past, NULL);
-        (void) unread_sockets(s->bus, &s->observer, &unread);
+        (void) unread_sockets(s->bus, instance_name(service, "varta", s->options->instance, ".service"),
+                              &s->observer, &unread);
 
         if (s->options->json != JSON_OFF) {
                 put_overview_json(s, &past, unread, health);

@@ -16,7 +16,6 @@
 #define SYSTEMD_UNITS  "/org/freedesktop/systemd1/unit"
 #define SYSTEMD_UNIT   SYSTEMD ".Unit"
 #define SYSTEMD_SOCKET SYSTEMD ".Socket"
-#define SERVICE        "varta.service"
 
 void unread_sockets_freep(char ***sockets) {
         for (char **s = *sockets; s && *s; s++)
@@ -67,16 +66,16 @@ static int is_unread(sd_bus *bus, const ObserverView *v, const char *socket) {
         return name[0] && !is_listened_to(v, name);
 }
 
-int unread_sockets(sd_bus *bus, const ObserverView *v, char ***ret) {
+int unread_sockets(sd_bus *bus, const char *service, const ObserverView *v, char ***ret) {
         _cleanup_(unread_sockets_freep) char **sockets = NULL;
         _cleanup_free_ char *path = NULL, *active = NULL;
         size_t kept = 0;
         int r;
 
-        r = unit_property(bus, SERVICE, SYSTEMD_UNIT, "ActiveState", &active);
+        r = unit_property(bus, service, SYSTEMD_UNIT, "ActiveState", &active);
         if (r < 0)
                 return r;
-        r = sd_bus_path_encode(SYSTEMD_UNITS, SERVICE, &path);
+        r = sd_bus_path_encode(SYSTEMD_UNITS, service, &path);
         if (r < 0)
                 return r;
         if (strcmp(active, "active") == 0) {

@@ -17,6 +17,7 @@
 
 #include "ctl/beat-open.h"
 #include "ctl/output.h"
+#include "util/instance.h"
 #include "util/parse.h"
 #include "vlp/frame.h"
 
@@ -73,12 +74,15 @@ static bool parse_line(char *line, Beat *beat) {
 }
 
 static void explain_nobody(const Options *options, const char *place) {
+        char unit[INSTANCE_NAME_SIZE];
+
         if (options->udp)
                 ctl_error("Nothing listens at %s; on that host, try: systemctl enable --now %s", place,
                           options->key_file || options->master_key_file ? "varta-udp.socket"
                                                                         : "varta-udp-plaintext.socket");
         else
-                ctl_error("Nothing listens at %s; try: systemctl enable --now varta.socket", place);
+                ctl_error("Nothing listens at %s; try: systemctl enable --now %s", place,
+                          instance_name(unit, "varta", options->instance, ".socket"));
 }
 
 static void explain(const Options *options, const char *place, int outcome) {

@@ -16,9 +16,8 @@
 #include "config/config.h"
 #include "ctl/output.h"
 #include "util/conf-files.h"
+#include "util/instance.h"
 #include "util/text.h"
-
-#define CONFIG_NAME "varta.conf"
 
 typedef struct Verify {
         const Options *options;
@@ -55,7 +54,7 @@ static void report(const ConfigMessage *message, void *userdata) {
 }
 
 /* As `systemctl enable` leaves it, for the machine or, with --root=, for what will be one. */
-static bool observer_is_enabled(const char *root) {
+static bool observer_is_enabled(const char *root, const char *service) {
         static const char *const places[] = { "/etc/systemd/system", "/run/systemd/system",
                                               "/usr/lib/systemd/system" };
         char pattern[PATH_MAX];
@@ -65,7 +64,7 @@ static bool observer_is_enabled(const char *root) {
                 glob_t g = {};
                 int n;
 
-                n = snprintf(pattern, sizeof(pattern), "%s%s/*.wants/varta.service", root ?: "", places[i]);
+                n = snprintf(pattern, sizeof(pattern), "%s%s/*.wants/%s", root ?: "", places[i], service);
                 if (n < 0 || (size_t) n >= sizeof(pattern))
                         continue;
                 found = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
@@ -76,19 +75,24 @@ static bool observer_is_enabled(const char *root) {
 
 /* The observer that the first beat starts cannot miss it. */
 static void check_first_beat(const Config *config, Verify *v) {
+        char service[INSTANCE_NAME_SIZE], text[CONFIG_MESSAGE_MAX];
         ConfigProvenance place = {};
         ConfigMessage message;
 
-        if (!config_first_beat_at(config, 0, &place) || observer_is_enabled(v->options->root))
+        (void) instance_name(service, "varta", v->options->instance, ".service");
+        if (!config_first_beat_at(config, 0, &place) || observer_is_enabled(v->options->root, service))
                 return;
+        (void) snprintf(text, sizeof(text),
+                        "This needs %s to be enabled (`systemctl enable %s`): an observer that the first "
+                        "beat starts cannot miss it",
+                        service, service);
         message = (ConfigMessage){
                 .level = CONFIG_WARNING,
                 .file = place.file,
                 .line = place.line,
                 .section = place.section,
                 .key = "FirstBeatSec",
-                .message = "This needs varta.service to be enabled (`systemctl enable varta.service`): an "
-                           "observer that the first beat starts cannot miss it",
+                .message = text,
         };
         report(&message, v);
 }
@@ -139,6 +143,7 @@ static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
 CtlExit verb_verify(const Options *options, char **args, size_t n_args) {
         _cleanup_(conf_files_freep) ConfFiles *files = NULL;
         Verify v = { .options = options };
+        char name[INSTANCE_NAME_SIZE];
         unsigned errors = 0;
         CtlExit code;
         int r;
@@ -147,7 +152,8 @@ CtlExit verb_verify(const Options *options, char **args, size_t n_args) {
         if (code != CTL_OK)
                 return code;
         r = n_args > 0 ? conf_files_read_one(args[0], &files)
-                       : conf_files_read(options->root, CONFIG_NAME, &files);
+                       : conf_files_read(options->root,
+                                         instance_name(name, "varta", options->instance, ".conf"), &files);
         if (r < 0) {
                 ctl_error("The configuration cannot be read: %s", strerror(-r));
                 return CTL_FAILURE;
@@ -236,13 +242,14 @@ static void put_files_json(const Options *options, const ConfFiles *files) {
 
 CtlExit verb_cat_config(const Options *options, char **args, size_t n_args) {
         _cleanup_(conf_files_freep) ConfFiles *files = NULL;
+        char name[INSTANCE_NAME_SIZE];
         CtlExit code;
         int r;
 
         code = check_root(options);
         if (code != CTL_OK)
                 return code;
-        r = conf_files_read(options->root, CONFIG_NAME, &files);
+        r = conf_files_read(options->root, instance_name(name, "varta", options->instance, ".conf"), &files);
         if (r < 0) {
                 ctl_error("The configuration cannot be read: %s", strerror(-r));
                 return CTL_FAILURE;

@@ -360,18 +360,20 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 }
 
 static int subscribe(Monitor *m, sd_bus *bus) {
+        char match[256]; /* has room for every name */
         int r;
 
         r = bus_refuse_forged(bus, NULL);
         if (r < 0)
                 return r;
-        r = sd_bus_match_signal(bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE, NULL, on_signal, m);
+        r = sd_bus_match_signal(bus, NULL, link_name(), BUS_PATH, BUS_INTERFACE, NULL, on_signal, m);
         if (r < 0)
                 return r;
-        r = sd_bus_add_match(bus, NULL,
-                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                             "member='NameOwnerChanged',arg0='" BUS_NAME "'",
-                             on_owner_changed, m);
+        (void) snprintf(match, sizeof(match),
+                        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                        "member='NameOwnerChanged',arg0='%s'",
+                        link_name());
+        r = sd_bus_add_match(bus, NULL, match, on_owner_changed, m);
         if (r < 0)
                 return r;
         return sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
@@ -414,7 +416,7 @@ CtlExit verb_monitor(const Options *options, char **args, size_t n_args) {
         if (m.code != CTL_OK)
                 return m.code;
         if (!options->quiet)
-                ctl_error("Watching " BUS_NAME "; press Ctrl-C to end.");
+                ctl_error("Watching %s; press Ctrl-C to end.", link_name());
 
         r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)

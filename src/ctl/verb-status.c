@@ -18,6 +18,7 @@
 #include "ctl/link.h"
 #include "ctl/pattern.h"
 #include "ctl/status.h"
+#include "util/instance.h"
 
 const HealthInfo health_info[_HEALTH_MAX] = {
         [HEALTH_OK] = { CTL_OK, COLOUR_GREEN, "healthy" },
@@ -94,10 +95,12 @@ static void status_done(Status *s) {
 }
 
 static void show_idle(const Options *options) {
+        char name[INSTANCE_NAME_SIZE];
         json_object *o;
 
         if (options->json == JSON_OFF) {
-                card_title(COLOUR_NONE, GLYPH_CIRCLE, "varta", "heartbeat observer");
+                card_title(COLOUR_NONE, GLYPH_CIRCLE, instance_name(name, "varta", options->instance, ""),
+                           "heartbeat observer");
                 card_line("State", "idle, waiting for the first beat");
                 if (options->transport == TRANSPORT_LOCAL)
                         card_line("Listening", "%s", link_socket(options));

@@ -83,6 +83,7 @@ void ctl_help(void) {
                      "     --user               Talk to the user's own observer\n"
                      "  -H --host=[USER@]HOST   Talk to another host's, over ssh\n"
                      "  -M --machine=CONTAINER  Talk to a local container's\n"
+                     "     --instance=NAME      Talk to this one of several observers\n"
                      "     --socket=PATH        Where the observer listens for beats\n"
                      "     --json=MODE          Write JSON: short, pretty, off\n"
                      "  -j                      The same as --json=pretty on a terminal, else short\n"

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bus/bus-names.h"
 #include "daemon/manager-private.h"
 #include "daemon/message-ids.h"
 #include "daemon/priorities.h"
@@ -211,18 +210,18 @@ static int start_systemd(Manager *m) {
         return 0;
 }
 
-static void explain_no_name(int error) {
+static void explain_no_name(const Manager *m, int error) {
         if (error == -EEXIST)
                 log_struct(LOG_ERR, MESSAGE_NO_NAME_ID, NULL, 0,
-                           "The name " BUS_NAME
-                           " is taken: another observer serves this bus; stop it first, or use "
-                           "--user for one of your own");
+                           "The name %s is taken: another observer serves this bus; stop it first, or use "
+                           "--user for one of your own",
+                           m->bus_name);
         else if (error == -EPERM || error == -EACCES)
                 log_struct(LOG_ERR, MESSAGE_NO_NAME_ID, NULL, 0,
-                           "The bus does not let this user own " BUS_NAME
-                           ": run as user varta, or use --user");
+                           "The bus does not let this user own %s: run as user varta, or use --user",
+                           m->bus_name);
         else
-                log_error_errno(error, "Cannot own " BUS_NAME " on the bus");
+                log_error_errno(error, "Cannot own %s on the bus", m->bus_name);
 }
 
 void manager_name_acquired(void *userdata, int error) {
@@ -231,11 +230,11 @@ void manager_name_acquired(void *userdata, int error) {
         if (error == 0) {
                 m->had_name = true;
                 m->clients.error = 0;
-                log_debug("Owning " BUS_NAME " on the bus");
+                log_debug("Owning %s on the bus", m->bus_name);
                 return;
         }
         if (is_news(&m->clients, error))
-                explain_no_name(error);
+                explain_no_name(m, error);
         manager_watch_log(m);
 
         /* Two observers on one host would both restart units. Once we had the name, a lost race is no reason to stop

@@ -308,6 +308,7 @@ static int bind_address(Manager *m, const char *address) {
 
 int manager_receiving_start(Manager *m) {
         IngressPriorities priorities = { .normal = PRIORITY_INGRESS, .yielding = PRIORITY_INGRESS_YIELDING };
+        char socket[INSTANCE_NAME_SIZE];
         uint64_t hash_key[2];
         unsigned n = 0;
         int r;
@@ -329,7 +330,8 @@ int manager_receiving_start(Manager *m) {
                 n++;
         }
         if (n == 0) {
-                log_error("Nothing to listen on: start varta.socket, or give --listen=unix:PATH");
+                log_error("Nothing to listen on: start %s, or give --listen=unix:PATH",
+                          instance_name(socket, "varta", m->options.instance, ".socket"));
                 return -EDESTADDRREQ;
         }
         return start_network(m);

@@ -16,6 +16,7 @@
 #include "ingress/identity.h"
 #include "ingress/ingress.h"
 #include "recovery/recovery.h"
+#include "util/instance.h"
 
 /* One of the two connections to the bus, and how to get it back. */
 typedef struct Connection {
@@ -27,6 +28,8 @@ typedef struct Connection {
 
 struct Manager {
         Options options;
+        char service[INSTANCE_NAME_SIZE];  /* the unit that this is meant to run as, for messages */
+        char bus_name[INSTANCE_NAME_SIZE]; /* the name to be owned */
         sd_event *event;
         Config *config;
         char *config_error; /* the first thing that was wrong with the configuration in force; NULL: nothing */

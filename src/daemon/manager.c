@@ -125,7 +125,7 @@ int manager_reload(Manager *m, char **ret_reason) {
         ListenerKeys keys = {};
         int r;
 
-        r = settings_load(m->options.config, &config, &first);
+        r = settings_load(m->options.config, m->options.instance, &config, &first);
         if (r >= 0 && config_n_errors(config) == 0)
                 r = manager_listeners_prepare(m, config, &keys, &first);
         if (r >= 0 && config_n_errors(config) > 0)
@@ -141,7 +141,7 @@ int manager_reload(Manager *m, char **ret_reason) {
                 return *ret_reason ? r : -ENOMEM;
         }
         if (config_observer(config)->capacity != observer_settings(m->observer)->capacity)
-                log_notice("Capacity= is read at start only: restart varta.service for the new one");
+                log_notice("Capacity= is read at start only: restart %s for the new one", m->service);
 
         reload_apply(m, TAKE_PTR(config), &keys);
         manager_listeners_discard(&keys);
@@ -202,7 +202,7 @@ static int drop_privileges(Manager *m) {
 static int start_config(Manager *m) {
         int r;
 
-        r = settings_load(m->options.config, &m->config, &m->config_error);
+        r = settings_load(m->options.config, m->options.instance, &m->config, &m->config_error);
         if (r < 0)
                 return log_error_errno(r, "Cannot read the configuration");
         if (m->config_error)
@@ -337,6 +337,8 @@ int manager_new(const Options *options, Manager **ret) {
         if (!m)
                 return log_error_errno(-ENOMEM, "Cannot start");
         m->options = *options;
+        (void) instance_name(m->service, "varta", options->instance, ".service");
+        (void) instance_bus_name(m->bus_name, BUS_NAME, options->instance);
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 r = steps[i](m);

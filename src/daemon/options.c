@@ -12,6 +12,7 @@
 #include "daemon/options.h"
 #include "ingress/identity.h"
 #include "ingress/listener-udp.h"
+#include "util/instance.h"
 #include "util/log.h"
 #include "util/macro.h"
 #include "util/text.h"
@@ -22,6 +23,7 @@ enum {
         ARG_USER,
         ARG_LISTEN,
         ARG_CONFIG,
+        ARG_INSTANCE,
         ARG_LOG_LEVEL,
 };
 
@@ -31,6 +33,7 @@ static const struct option long_options[] = {
         { "user", no_argument, NULL, ARG_USER },
         { "listen", required_argument, NULL, ARG_LISTEN },
         { "config", required_argument, NULL, ARG_CONFIG },
+        { "instance", required_argument, NULL, ARG_INSTANCE },
         { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
         {},
 };
@@ -38,9 +41,10 @@ static const struct option long_options[] = {
 #define LISTEN_ALLOWED                                                                                      \
         "unix:/ABSOLUTE/PATH, unix:@ABSTRACT-NAME, udp-secure:ADDRESS:PORT, udp:ADDRESS:PORT (numeric, an " \
         "IPv6 address in brackets, a port from 1 to 65535)"
-#define CONFIG_ALLOWED  "the path of a file"
-#define LEVELS_ALLOWED  "emerg, alert, crit, err, warning, notice, info, debug"
-#define OPTIONS_ALLOWED "--help, --version, --user, --listen=ADDRESS, --config=FILE, --log-level=LEVEL"
+#define CONFIG_ALLOWED "the path of a file"
+#define LEVELS_ALLOWED "emerg, alert, crit, err, warning, notice, info, debug"
+#define OPTIONS_ALLOWED                                                                                     \
+        "--help, --version, --user, --listen=ADDRESS, --config=FILE, --instance=NAME, --log-level=LEVEL"
 
 static void help(void) {
         printf("vartad [OPTIONS...]\n\n"
@@ -52,9 +56,12 @@ static void help(void) {
                "                        udp-secure:ADDRESS:PORT or udp:ADDRESS:PORT; may\n"
                "                        be given several times, beside activated sockets\n"
                "     --config=FILE      Read this file instead of varta.conf and drop-ins\n"
+               "     --instance=NAME    Be this one of several observers, with a name, a\n"
+               "                        socket and a configuration of its own\n"
                "     --log-level=LEVEL  emerg, alert, crit, err, warning, notice, info\n"
                "                        (default) or debug\n\n"
-               "Without --listen the sockets come from varta.socket. See vartad(8).\n");
+               "Without --listen the sockets come from varta.socket, or varta@NAME.socket.\n"
+               "See vartad(8).\n");
 }
 
 /* The form only; whether it can be bound is found out when it is. */
@@ -132,6 +139,14 @@ static int parse_option(Options *o, int c, char *argv[]) {
                 }
                 o->config = optarg;
                 return 1;
+        case ARG_INSTANCE:
+                if (!instance_is_valid(optarg)) {
+                        fprintf(stderr, "vartad: --instance=%s: not a name; allowed: " INSTANCE_ALLOWED "\n",
+                                optarg);
+                        return -EINVAL;
+                }
+                o->instance = optarg;
+                return 1;
         case ARG_LOG_LEVEL:
                 o->log_level = log_level_from_string(optarg);
                 if (o->log_level < 0) {
@@ -148,9 +163,10 @@ static int parse_option(Options *o, int c, char *argv[]) {
                 return 0;
         case ':':
                 fprintf(stderr, "vartad: --%s= needs a value; allowed: %s\n", long_name(optopt),
-                        optopt == ARG_LISTEN   ? LISTEN_ALLOWED
-                        : optopt == ARG_CONFIG ? CONFIG_ALLOWED
-                                               : LEVELS_ALLOWED);
+                        optopt == ARG_LISTEN     ? LISTEN_ALLOWED
+                        : optopt == ARG_CONFIG   ? CONFIG_ALLOWED
+                        : optopt == ARG_INSTANCE ? INSTANCE_ALLOWED
+                                                 : LEVELS_ALLOWED);
                 return -EINVAL;
         default:
                 return refuse_option(argv, c);

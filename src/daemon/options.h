@@ -12,10 +12,11 @@
 typedef struct Options {
         const char *listen[OPTIONS_LISTEN_MAX]; /* "unix:PATH"; borrowed from argv */
         size_t n_listen;
-        const char *config; /* --config=, or NULL for the usual places */
-        bool user;          /* the user bus and the user's own units */
-        unsigned features;  /* KernelFeature in use */
-        int log_level;      /* syslog; LOG_INFO */
+        const char *config;   /* --config=, or NULL for the usual places */
+        const char *instance; /* --instance=, valid; NULL: the observer that has no name */
+        bool user;            /* the user bus and the user's own units */
+        unsigned features;    /* KernelFeature in use */
+        int log_level;        /* syslog; LOG_INFO */
 } Options;
 
 /* Returns 1 to go on, 0 when all was said (--help, --version), or -EINVAL after a line on standard error. */

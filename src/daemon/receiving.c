@@ -85,8 +85,8 @@ static void on_exhausted(void *userdata, bool exhausted) {
                            "No descriptor left for a pidfd (%" PRIu64
                            " held): further agents are known by silence and "
                            "start time only, their exits are not seen at once. Raise LimitNOFILE= of "
-                           "varta.service.",
-                           budget.held);
+                           "%s.",
+                           budget.held, m->service);
         else
                 log_info("Descriptors for pidfds are available again.");
         manager_watch_log(m);

@@ -16,6 +16,7 @@ static void serve_facts(void *userdata, BusFacts *ret) {
         Manager *m = userdata;
 
         *ret = (BusFacts){
+                .bus_name = m->bus_name,
                 .version = VARTA_VERSION,
                 .clock_source = config_clock_to_string(config_observer(m->config)->clock_source),
                 .capabilities = m->capabilities,

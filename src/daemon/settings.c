@@ -8,6 +8,7 @@
 
 #include "daemon/settings.h"
 #include "util/conf-files.h"
+#include "util/instance.h"
 #include "util/log.h"
 
 static void report(const ConfigMessage *message, void *userdata) {
@@ -19,15 +20,17 @@ static void report(const ConfigMessage *message, void *userdata) {
                 *first = strdup(line);
 }
 
-int settings_load(const char *path, Config **ret, char **ret_first) {
+int settings_load(const char *path, const char *instance, Config **ret, char **ret_first) {
         _cleanup_(conf_files_freep) ConfFiles *files = NULL;
         _cleanup_(config_freep) Config *config = NULL;
         _cleanup_free_ char *first = NULL;
+        char name[INSTANCE_NAME_SIZE];
         int r;
 
         assert(ret);
 
-        r = path ? conf_files_read_one(path, &files) : conf_files_read(NULL, "varta.conf", &files);
+        r = path ? conf_files_read_one(path, &files)
+                 : conf_files_read(NULL, instance_name(name, "varta", instance, ".conf"), &files);
         if (r < 0)
                 return r;
         r = config_new(&config);

@@ -7,10 +7,10 @@
 #include "core/observer.h"
 #include "recovery/recovery.h"
 
-/* Reads varta.conf and its drop-ins, or the one file `path`. Every message is logged; *ret_first, where wanted, is the
+/* Reads an instance's configuration file (NULL: varta.conf) and its drop-ins, or the one file `path`. Every message is logged; *ret_first, where wanted, is the
  * first error as one line (NULL when there is none; free it). Returns 0, -ENOMEM: what is wrong with the files is in
  * config_n_errors(). */
-int settings_load(const char *path, Config **ret, char **ret_first);
+int settings_load(const char *path, const char *instance, Config **ret, char **ret_first);
 
 /* Fills in what the configuration decides. The namespace and the hash key stay as they are, and so does a capacity that is
  * not 0: it is taken at start. */

@@ -19,6 +19,7 @@
 #include "exporter/accept.h"
 #include "exporter/server.h"
 #include "util/fd.h"
+#include "util/instance.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "varta-build.h"
@@ -36,10 +37,12 @@ enum {
         ARG_VERSION = 0x100, /* above every character */
         ARG_USER,
         ARG_LISTEN,
+        ARG_INSTANCE,
 };
 
 typedef struct Options {
         bool user;
+        const char *instance; /* NULL: the observer without a name */
         const char *listen[SERVER_SOCKETS_MAX];
         size_t n_listen;
 } Options;
@@ -50,6 +53,7 @@ static void help(void) {
                "  -h --help                 Show this help\n"
                "     --version              Show the version\n"
                "     --user                 Ask the observer on the user's bus\n"
+               "     --instance=NAME        Ask this instance of the observer\n"
                "     --listen=ADDRESS:PORT  Listen there, besides activated sockets; may be\n"
                "                            given several times\n\n"
                "Without --listen the socket comes from varta-exporter.socket.\n"
@@ -93,6 +97,7 @@ static const struct option long_options[] = {
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, ARG_VERSION },
         { "user", no_argument, NULL, ARG_USER },
+        { "instance", required_argument, NULL, ARG_INSTANCE },
         { "listen", required_argument, NULL, ARG_LISTEN },
         {},
 };
@@ -112,6 +117,16 @@ static int parse_options(int argc, char *argv[], Options *ret) {
                         return 0;
                 case ARG_USER:
                         ret->user = true;
+                        break;
+                case ARG_INSTANCE:
+                        if (!instance_is_valid(optarg)) {
+                                fprintf(stderr,
+                                        "varta-exporter: --instance=%s: not a name; "
+                                        "allowed: " INSTANCE_ALLOWED "\n",
+                                        optarg);
+                                return -EINVAL;
+                        }
+                        ret->instance = optarg;
                         break;
                 case ARG_LISTEN:
                         if (ret->n_listen >= SERVER_SOCKETS_MAX) {
@@ -258,7 +273,7 @@ static int set_up(sd_event *event, const Options *options, Server **ret) {
 
         r = read_token(token, sizeof(token));
         if (r >= 0)
-                r = server_new(event, options->user, token, &s);
+                r = server_new(event, options->user, options->instance, token, &s);
         explicit_bzero(token, sizeof(token));
         if (r < 0)
                 return r;

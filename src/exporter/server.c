@@ -467,7 +467,7 @@ static void on_log(void *userdata, const char *format, va_list args) {
         log_debug("libmicrohttpd: %s", text);
 }
 
-int server_new(sd_event *event, bool user, const char *token, Server **ret) {
+int server_new(sd_event *event, bool user, const char *instance, const char *token, Server **ret) {
         _cleanup_(server_freep) Server *s = NULL;
         int r;
 
@@ -483,7 +483,7 @@ int server_new(sd_event *event, bool user, const char *token, Server **ret) {
         s->token = strdup(token);
         if (!s->token)
                 return -ENOMEM;
-        r = source_new(event, user, on_settled, s, &s->source);
+        r = source_new(event, user, instance, on_settled, s, &s->source);
         if (r < 0)
                 return r;
         r = sd_event_add_time(event, &s->deadlines, CLOCK_MONOTONIC, 0, 0, on_deadline, s);

@@ -15,9 +15,9 @@
 
 typedef struct Server Server;
 
-/* `user`: of the user's bus. `token`: what has to be in the header Authorization; "": nothing has to. It is copied. Returns 0
+/* `user`: of the user's bus. `instance`: of which observer, NULL: the one without a name. `token`: what has to be in the header Authorization; "": nothing has to. It is copied. Returns 0
  * or negative errno; the caller owns *ret. */
-int server_new(sd_event *event, bool user, const char *token, Server **ret);
+int server_new(sd_event *event, bool user, const char *instance, const char *token, Server **ret);
 Server *server_free(Server *s);
 DEFINE_CLEANUP_FUNC(Server, server_free)
 

@@ -18,6 +18,7 @@
 #include "bus/bus-names.h"
 #include "exporter/source.h"
 #include "util/bus-dict.h"
+#include "util/instance.h"
 #include "util/log.h"
 
 /* An answer serves for so long: less than any interval at which somebody scrapes. */
@@ -30,6 +31,7 @@
 struct Source {
         sd_event *event;
         bool user;
+        char name[INSTANCE_NAME_SIZE]; /* the observer's on the bus */
         void (*settled)(void *userdata);
         void *userdata;
 
@@ -68,7 +70,8 @@ SharedText *shared_text_unref(SharedText *t) {
         return NULL;
 }
 
-int source_new(sd_event *event, bool user, void (*settled)(void *userdata), void *userdata, Source **ret) {
+int source_new(sd_event *event, bool user, const char *instance, void (*settled)(void *userdata),
+               void *userdata, Source **ret) {
         Source *s;
 
         assert(event);
@@ -81,6 +84,7 @@ int source_new(sd_event *event, bool user, void (*settled)(void *userdata), void
 
         s->event = sd_event_ref(event);
         s->user = user;
+        (void) instance_bus_name(s->name, BUS_NAME, instance);
         s->settled = settled;
         s->userdata = userdata;
         *ret = s;
@@ -197,7 +201,7 @@ static int send_question(Source *s) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(s->bus, &m, BUS_NAME, BUS_PATH, BUS_INTERFACE, "GetMetrics");
+        r = sd_bus_message_new_method_call(s->bus, &m, s->name, BUS_PATH, BUS_INTERFACE, "GetMetrics");
         if (r < 0)
                 return r;
         r = sd_bus_message_set_auto_start(m, false);

@@ -26,9 +26,10 @@ SharedText *shared_text_ref(SharedText *t);
 SharedText *shared_text_unref(SharedText *t);
 DEFINE_CLEANUP_FUNC(SharedText, shared_text_unref)
 
-/* `user`: the user's bus. settled() is called from the event loop, at the end of a question that source_ask() told to wait
+/* `user`: the user's bus. `instance`: the observer's, borrowed; NULL: the one without a name. settled() is called from the event loop, at the end of a question that source_ask() told to wait
  * for. The event loop is referenced. Returns 0 or negative errno; the caller owns *ret. */
-int source_new(sd_event *event, bool user, void (*settled)(void *userdata), void *userdata, Source **ret);
+int source_new(sd_event *event, bool user, const char *instance, void (*settled)(void *userdata),
+               void *userdata, Source **ret);
 Source *source_free(Source *s);
 DEFINE_CLEANUP_FUNC(Source, source_free)
 

@@ -330,7 +330,8 @@ class Rig:
         # A sanitizer's runtime maps memory its own way, starts a tracer at exit to look for leaks, and writes to stderr.
         # systemd sends SIGCONT after SIGTERM, which takes back the stop that the tracer waits for, if it comes in between:
         # the process would hang on its way out. So it is asked to go by a command that waits until it has gone.
-        self.write("/etc/systemd/system/varta.service.d/sanitizer.conf", f"""
+        for unit in ("varta.service", "varta@.service"):
+            self.write(f"/etc/systemd/system/{unit}.d/sanitizer.conf", f"""
 [Service]
 MemoryDenyWriteExecute=no
 SystemCallFilter=
@@ -474,7 +475,7 @@ Environment=UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode={SANITIZER
         return ["| the journal cannot be read"]
 
     def finish(self):
-        self.systemctl("stop", "varta.socket", "varta.service", check=False)
+        self.systemctl("stop", "varta.socket", "varta.service", "varta@*.socket", "varta@*.service", check=False)
 
     def crashes(self):
         """What the journal says of sanitizers, failed assertions and core dumps: empty when all went well."""

@@ -39,6 +39,11 @@ __varta_ctl_values() {
         -n | --lines) echo all ;;
         -H | --host) compgen -A hostname ;;
         -M | --machine) machinectl --no-legend --no-pager list 2>/dev/null | while read -r name _; do echo "$name"; done ;;
+        --instance)
+                for instance in /run/varta/varta@*.sock; do
+                        [[ -S $instance ]] && instance=${instance#*@} && echo "${instance%.sock}"
+                done
+                ;;
         --socket | --key-file | --master-key-file) compgen -A file -- "$typed" ;;
         --root) compgen -A directory -- "$typed" ;;
         esac
@@ -60,10 +65,10 @@ _varta_ctl() {
         local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode help'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
-        local valued='-H --host -M --machine --socket --json --root --for --reason --status --payload
+        local valued='-H --host -M --machine --socket --instance --json --root --for --reason --status --payload
                       -u --unit --state --sort -n --lines -d --delay --udp --key-file --master-key-file'
         local line=${COMP_LINE:0:COMP_POINT} cur=${COMP_WORDS[COMP_CWORD]}
-        local typed option='' verb='' values
+        local typed option='' verb='' values instance
         local -a words where=()
         local -i i skip
 
@@ -74,8 +79,8 @@ _varta_ctl() {
         for ((i = 1; i < ${#words[@]} - 1; i++)); do
                 option=
                 case ${words[i]} in
-                --user | --host=* | --machine=* | --socket=*) where+=("${words[i]}") ;;
-                -H | -M | --host | --machine | --socket) where+=("${words[i]}" "${words[i + 1]}") ;;&
+                --user | --host=* | --machine=* | --socket=* | --instance=*) where+=("${words[i]}") ;;
+                -H | -M | --host | --machine | --socket | --instance) where+=("${words[i]}" "${words[i + 1]}") ;;&
                 -*) [[ " ${valued//[[:space:]]/ } " == *" ${words[i]} "* ]] && option=${words[i]} && i+=1 ;;
                 *) [[ -z $verb ]] && verb=${words[i]} ;;
                 esac

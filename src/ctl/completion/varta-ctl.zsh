@@ -8,6 +8,7 @@
         [[ -n ${opt_args[(i)--user]} ]] && where+=(--user)
         [[ -n ${opt_args[-H]} ]] && where+=(-H ${opt_args[-H]})
         [[ -n ${opt_args[-M]} ]] && where+=(-M ${opt_args[-M]})
+        [[ -n ${opt_args[--instance]} ]] && where+=(--instance=${opt_args[--instance]})
         _call_program lines varta-ctl $where --no-legend --no-pager $1 2>/dev/null
 }
 
@@ -40,6 +41,12 @@
         esac
 }
 
+(( $+functions[_varta_ctl_instances] )) || _varta_ctl_instances() {
+        local -a sockets
+        sockets=(/run/varta/varta@*.sock(N:t:r))
+        compadd - ${sockets#varta@}
+}
+
 _arguments -C \
         '(- *)'{-h,--help}'[show the help]' \
         '(- *)--version[show the version]' \
@@ -47,6 +54,7 @@ _arguments -C \
         '(--system)--user[talk to the user'\''s own observer]' \
         '(-H --host)'{-H+,--host=}'[talk to another host'\''s observer]:host:_hosts' \
         '(-M --machine)'{-M+,--machine=}'[talk to a local container'\''s observer]:container:_sd_machines' \
+        '--instance=[talk to this one of several observers]:instance:_varta_ctl_instances' \
         '--socket=[where the observer listens for beats]:socket:_files' \
         '--json=[write JSON]:mode:(short pretty off)' \
         '-j[write JSON, pretty on a terminal]' \

@@ -139,6 +139,12 @@ static const CommandCase usage_cases[] = {
         { "of a device", { "status", "-j", "/dev/sda" }, 2, "", "\"/dev/sda\" is neither a unit" },
         { "a host and a container", { "-H", "a", "-M", "b", "list" }, 2, "", "do not go together" },
         { "the other way round", { "-Mb", "--host=a", "list" }, 2, "", "do not go together" },
+        { "a root that is nowhere",
+          { "verify", "-j", "--root=/nonexistent" },
+          1,
+          "",
+          "root=/nonexistent: No" },
+        { "a root that is a file", { "cat-config", "--root=/dev/null" }, 1, "", "root=/dev/null: Not a" },
         { "a glob has no policy", { "show", "worker@*" }, 2, "", "\"worker@*\" is no unit" },
         { "show what", { "show" }, 2, "", "varta-ctl show UNIT..." },
         { "the journal of another host",
@@ -154,6 +160,29 @@ static const CommandCase usage_cases[] = {
         { "nothing to recover", { "recover" }, 2, "", "varta-ctl recover UNIT" },
         { "not an agent", { "forget", "pid:x" }, 2, "", "neither the id" },
         { "a negative id", { "forget", "--", "-1" }, 2, "", "neither the id" },
+        { "decode has no instance", { "--instance=a", "decode", "00" }, 2, "", "does not take --instance" },
+        { "an instance whose name has a dot",
+          { "--instance=a.b", "status" },
+          2,
+          "",
+          "--instance=a.b is no name; allowed: 1 to 64 letters, digits, - and _." },
+        { "an instance without a name", { "--instance=", "list" }, 2, "", "--instance= is no name" },
+        { "an instance and a socket",
+          { "beat", "--instance=a", "--socket=@x" },
+          2,
+          "",
+          "--instance= and --socket= do not go together" },
+        { "an instance and the network",
+          { "beat", "--instance=a", "--udp=127.0.0.1:1" },
+          2,
+          "",
+          "--instance= and --udp= do not go together" },
+        { "a beat to an instance that is not there",
+          { "beat", "--instance=varta-test" },
+          5,
+          "",
+          "Nothing listens at /run/varta/varta@varta-test.sock; try: systemctl enable --now "
+          "varta@varta-test.socket" },
         { "verify refuses the bus", { "--user", "verify" }, 2, "", "varta-ctl verify does not take --user" },
         { "cat-config refuses a host", { "-H", "here", "cat-config" }, 2, "", "does not take --host" },
         { "beat refuses JSON", { "beat", "-j" }, 2, "", "varta-ctl beat does not take -j" },
@@ -435,6 +464,11 @@ START_TEST(test_config) {
                   "varta.conf\",\"contents\":\"[Observer]\\nStallThresholdSec=2s\\n\",\"error\":null}",
                   "" },
                 { "no configuration", { "cat-config", empty }, 0, "", "the defaults hold" },
+                { "an instance does not read the first observer's",
+                  { "cat-config", option, "--instance=a" },
+                  0,
+                  "",
+                  "the defaults hold" },
                 { "no configuration is right", { "verify", empty }, 0, "No error in 0 files.\n", "" },
                 { "a file that is not there",
                   { "verify", "/nonexistent/varta.conf" },
@@ -462,34 +496,6 @@ START_TEST(test_config) {
         make_root(root, "[Observer]\nStallThresholdSec=soon\nColour=red\n");
         run_cases(bad, ELEMENTSOF(bad));
         remove_root(root);
-}
-END_TEST
-
-START_TEST(test_nowhere) {
-        static const CommandCase cases[] = {
-                { "to verify",
-                  { "verify", "--root=/nonexistent" },
-                  1,
-                  "",
-                  "--root=/nonexistent: No such file" },
-                { "as JSON",
-                  { "verify", "-j", "--root=/nonexistent" },
-                  1,
-                  "",
-                  "--root=/nonexistent: No such" },
-                { "to show",
-                  { "cat-config", "--root=/nonexistent" },
-                  1,
-                  "",
-                  "--root=/nonexistent: No such" },
-                { "a file",
-                  { "cat-config", "--root=/dev/null" },
-                  1,
-                  "",
-                  "--root=/dev/null: Not a directory" },
-        };
-
-        run_cases(cases, ELEMENTSOF(cases));
 }
 END_TEST
 
@@ -568,7 +574,6 @@ int main(void) {
                 { "a beat that cannot be sent says why", test_beat_fails },
                 { "beat --stdin where nobody listens", test_beat_lines_to_nobody },
                 { "the configuration is checked and shown", test_config },
-                { "a root that is nowhere is an error", test_nowhere },
                 { "verify says what FirstBeatSec= needs", test_first_beat },
                 { "a full disk is an error", test_full_disk },
                 { "a reader that goes away is none", test_broken_pipe },

@@ -137,6 +137,8 @@ START_TEST(test_bash) {
         complete("varta-ctl --json = s", "short\n");
         complete("varta-ctl --status = d", "degraded\n");
         complete("varta-ctl --no-l", "--no-legend\n");
+        complete("varta-ctl --inst", "--instance\n");
+        complete("varta-ctl --instance = a --json = p", "pretty\n");
         complete("varta-ctl --json = short un", "units\n");
 }
 END_TEST

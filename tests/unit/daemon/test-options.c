@@ -60,6 +60,27 @@ static const Case cases[] = {
           { "--listen=unix:@:", "unix:@ABSTRACT-NAME" } },
         { "no value for --config=", { "--config" }, NULL, { "--config= needs a value", "path" } },
         { "an empty value for --config=", { "--config=" }, NULL, { "--config=:", "path" } },
+        { "no value for --instance=",
+          { "--instance" },
+          NULL,
+          { "--instance= needs a value", "1 to 64 letters" } },
+        { "an instance without a name", { "--instance=" }, NULL, { "--instance=:", "1 to 64 letters" } },
+        { "an instance whose name has a dot",
+          { "--instance=a.b" },
+          NULL,
+          { "--instance=a.b:", "letters, digits, - and _" } },
+        { "an instance whose name is a path",
+          { "--instance=../a" },
+          NULL,
+          { "--instance=../a:", "1 to 64" } },
+        { "an instance whose name has letters of another alphabet",
+          { "--instance=\xc3\xa9" },
+          NULL,
+          { "not a name", "1 to 64" } },
+        { "an instance whose name is too long",
+          { "--instance=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+          NULL,
+          { "not a name", "1 to 64" } },
         { "no value for --log-level=", { "--log-level" }, NULL, { "--log-level= needs a value", LEVELS } },
         { "a level that there is not", { "--log-level=loud" }, NULL, { "--log-level=loud:", LEVELS } },
         { "a level as a number", { "--log-level=7" }, NULL, { "--log-level=7:", LEVELS } },
@@ -115,8 +136,9 @@ END_TEST
 
 START_TEST(test_help) {
         static const char *const options[] = { "--help", "-h" };
-        static const char *const words[] = { "--help",       "--version", "--user", "--listen=", "--config=",
-                                             "--log-level=", "unix:PATH", "debug",  "vartad(8)" };
+        static const char *const words[] = { "--help",    "--version",   "--user",       "--listen=",
+                                             "--config=", "--instance=", "--log-level=", "unix:PATH",
+                                             "debug",     "vartad(8)" };
 
         for (size_t k = 0; k < ELEMENTSOF(options); k++) {
                 program_start(&vartad, &(Environment){},

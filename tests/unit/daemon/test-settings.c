@@ -38,7 +38,7 @@ static Config *load(const char *text) {
         Config *config;
 
         write_config(text);
-        ck_assert_int_eq(settings_load(path, &config, &first), 0);
+        ck_assert_int_eq(settings_load(path, NULL, &config, &first), 0);
         ck_assert_ptr_null(first);
         ck_assert_uint_eq(config_n_errors(config), 0);
         return config;
@@ -253,7 +253,7 @@ START_TEST(test_wrong) {
                 write_config(wrong[_i].text);
         else
                 ck_assert_int_eq(unlink(path), 0);
-        ck_assert_int_eq(settings_load(path, &config, &first), 0);
+        ck_assert_int_eq(settings_load(path, NULL, &config, &first), 0);
         ck_assert_int_eq(config_n_errors(config) > 0, wrong[_i].first != NULL);
         if (wrong[_i].first) {
                 ck_assert_ptr_nonnull(first);
@@ -268,7 +268,7 @@ START_TEST(test_nobody_asked) {
         _cleanup_(config_freep) Config *config = NULL;
 
         write_config("[Observer]\nCapacity=0\n");
-        ck_assert_int_eq(settings_load(path, &config, NULL), 0);
+        ck_assert_int_eq(settings_load(path, NULL, &config, NULL), 0);
         ck_assert_uint_eq(config_n_errors(config), 1);
 }
 END_TEST
