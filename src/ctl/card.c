@@ -34,7 +34,8 @@ void card_line(const char *label, const char *format, ...) {
         va_start(ap, format);
         (void) vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        (void) printf("%*s: %s\n", LABEL_WIDTH, label, output_text(buf, sizeof(buf), text));
+        (void) printf("%*s%s%s\n", LABEL_WIDTH, label, label[0] ? ": " : "  ",
+                      output_text(buf, sizeof(buf), text));
 }
 
 void card_list_add(CardList *list, const char *format, ...) {

@@ -12,7 +12,7 @@
 /* "● title - description"; the description may be NULL. */
 void card_title(Colour colour, Glyph glyph, const char *title, const char *description);
 
-/* "      Label: text". */
+/* "      Label: text"; without a label ("") the text goes on below the last one's. */
 void card_line(const char *label, const char *format, ...) _printf_(2, 3);
 
 /* The same for a list of items with commas between, wrapped where the terminal ends. Nothing is written for a list

@@ -262,6 +262,10 @@ static bool apply_option(Options *o, Given *given, int c) {
                 break;
         case 'H':
         case 'M':
+                if (o->host && o->transport != (c == 'H' ? TRANSPORT_HOST : TRANSPORT_MACHINE)) {
+                        ctl_error("--host= and --machine= do not go together: one observer is asked.");
+                        return false;
+                }
                 o->transport = c == 'H' ? TRANSPORT_HOST : TRANSPORT_MACHINE;
                 o->host = optarg;
                 break;

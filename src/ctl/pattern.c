@@ -10,6 +10,9 @@
 
 #include "ctl/output.h"
 #include "ctl/pattern.h"
+#include "util/parse.h"
+
+#define PID_PREFIX "pid:"
 
 const char *pattern_unit(const char *arg, char buf[static PATTERN_SIZE]) {
         (void) snprintf(buf, PATTERN_SIZE, "%s%s", arg,
@@ -17,22 +20,70 @@ const char *pattern_unit(const char *arg, char buf[static PATTERN_SIZE]) {
         return buf;
 }
 
-static CtlExit check_one(const char *arg) {
-        char unit[PATTERN_SIZE];
+static bool has_prefix(const char *arg) {
+        return strncmp(arg, PID_PREFIX, strlen(PID_PREFIX)) == 0;
+}
 
+bool pattern_is_process(const char *arg, uint32_t *ret) {
+        const char *number = arg + (has_prefix(arg) ? strlen(PID_PREFIX) : 0);
+        uint32_t pid = 0;
+
+        if (!number[0] || number[strspn(number, "0123456789")])
+                return false;
+
+        (void) parse_u32(number, 0, UINT32_MAX, &pid);
+        *ret = pid;
+        return true;
+}
+
+/* A number is a pid to those who type it: to take it for the name of a service would do something to nobody, or show
+ * nothing, and look as if all was well. */
+static CtlExit refuse_process(const char *arg, bool takes_pid) {
+        const char *number = arg + (has_prefix(arg) ? strlen(PID_PREFIX) : 0);
+
+        if (number != arg)
+                ctl_error("\"%s\" is no unit. For the process: varta-ctl status %s", arg, number);
+        else
+                ctl_error("\"%s\" is no unit. For the process: %s%s; for a unit of that name: %s.service",
+                          arg, takes_pid ? PID_PREFIX : "varta-ctl status ", arg, arg);
+        return CTL_USAGE;
+}
+
+CtlExit pattern_check_word(const char *arg, bool takes_pid) {
+        char unit[PATTERN_SIZE];
+        uint32_t pid;
+
+        if (takes_pid && has_prefix(arg))
+                return CTL_OK; /* the observer knows what processes there are */
+        if (pattern_is_process(arg, &pid))
+                return refuse_process(arg, takes_pid);
         if (arg[0] != 0 && unit_glob_is_valid(pattern_unit(arg, unit)))
                 return CTL_OK;
 
-        ctl_error("\"%s\" is neither a unit nor a glob over units (such as worker@*.service).", arg);
+        ctl_error("\"%s\" is neither a unit nor a glob over units (such as worker@*.service)%s.", arg,
+                  takes_pid ? ", nor pid:N" : "");
+        return CTL_USAGE;
+}
+
+CtlExit pattern_check_unit(const char *arg, const char *hint) {
+        char unit[PATTERN_SIZE];
+        uint32_t pid;
+
+        if (pattern_is_process(arg, &pid))
+                return refuse_process(arg, false);
+        if (unit_name_is_valid(pattern_unit(arg, unit)))
+                return CTL_OK;
+
+        ctl_error("\"%s\" is no unit; %s.", arg, hint);
         return CTL_USAGE;
 }
 
 CtlExit pattern_check(const Options *options, char **args, size_t n_args) {
         for (size_t i = 0; i < n_args; i++)
-                if (check_one(args[i]) != CTL_OK)
+                if (pattern_check_word(args[i], false) != CTL_OK)
                         return CTL_USAGE;
         for (size_t i = 0; i < options->n_units; i++)
-                if (check_one(options->units[i]) != CTL_OK)
+                if (pattern_check_word(options->units[i], false) != CTL_OK)
                         return CTL_USAGE;
         return CTL_OK;
 }

@@ -14,6 +14,16 @@
 /* The unit or glob that somebody means who wrote `arg`: as systemctl does, "worker" is "worker.service". Returns buf. */
 const char *pattern_unit(const char *arg, char buf[static PATTERN_SIZE]);
 
+/* Whether a process is meant, and not a unit: "124" or "pid:124". *ret is its pid, 0 where none can be so large. */
+bool pattern_is_process(const char *arg, uint32_t *ret);
+
+/* Says on stderr that an argument is neither a unit nor a glob over units, nor, where `takes_pid`, "pid:N". Returns CTL_OK
+ * or CTL_USAGE. */
+CtlExit pattern_check_word(const char *arg, bool takes_pid);
+
+/* Says on stderr that an argument is not the name of one unit; `hint` says how many can be had. Returns as above. */
+CtlExit pattern_check_unit(const char *arg, const char *hint);
+
 /* Says on stderr which argument, or --unit=, can be no unit. Returns CTL_OK or CTL_USAGE. */
 CtlExit pattern_check(const Options *options, char **args, size_t n_args);
 

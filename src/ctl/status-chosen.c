@@ -14,7 +14,6 @@
 #include "ctl/pattern.h"
 #include "ctl/policy.h"
 #include "ctl/status.h"
-#include "util/parse.h"
 #include "util/unit-name.h"
 
 /* Agents of a unit that have a line on its card. */
@@ -24,6 +23,63 @@
  * than this it is less work for everybody to be told of all. */
 #define UNITS_ASKED_MAX 8U
 
+/* Whether it is this process that is paused. */
+static bool is_paused_alone(const PauseRow *p, const AgentRow *a) {
+        uint32_t pid;
+
+        return pattern_is_process(p->what, &pid) && a->pid == pid;
+}
+
+/* What holds all agents of a unit ("": those without one). */
+static bool pause_covers(const PauseRow *p, const char *unit) {
+        uint32_t pid;
+
+        if (!p->what[0])
+                return true;
+        return unit[0] && !pattern_is_process(p->what, &pid) && unit_glob_match(p->what, unit);
+}
+
+static bool pause_holds_agent(const PauseRow *p, const AgentRow *a) {
+        return pause_covers(p, a->unit) || is_paused_alone(p, a);
+}
+
+/* A unit, or one of its processes: its state says nothing of those. */
+static bool pause_holds_unit(const Status *s, const PauseRow *p, const UnitRow *u) {
+        if (pause_covers(p, u->name))
+                return true;
+        for (size_t i = 0; i < s->agents.n_rows; i++)
+                if (is_paused_alone(p, &s->agents.rows[i]) && strcmp(s->agents.rows[i].unit, u->name) == 0)
+                        return true;
+        return false;
+}
+
+/* What holds recovery of a unit or (u NULL) of an agent back, since nobody else says until when and why. */
+static void put_pauses(const Status *s, const UnitRow *u, const AgentRow *a) {
+        char text[STATUS_PAUSE_SIZE];
+        const char *label = "Paused";
+
+        for (size_t i = 0; i < s->observer.n_pauses; i++) {
+                const PauseRow *p = &s->observer.pauses[i];
+
+                if (u ? !pause_holds_unit(s, p, u) : !pause_holds_agent(p, a))
+                        continue;
+                card_line(label, "%s", status_pause(s, p, text, sizeof(text)));
+                label = "";
+        }
+}
+
+static json_object *pauses_to_json(const Status *s, const UnitRow *u, const AgentRow *a) {
+        json_object *array = json_object_new_array();
+
+        for (size_t i = 0; i < s->observer.n_pauses; i++) {
+                const PauseRow *p = &s->observer.pauses[i];
+
+                if (u ? pause_holds_unit(s, p, u) : pause_holds_agent(p, a))
+                        json_object_array_add(array, pause_row_to_json(p));
+        }
+        return array;
+}
+
 static void put_unit_card(const Status *s, const UnitRow *u) {
         char buf[FORMAT_TIME_MAX];
 
@@ -31,6 +87,7 @@ static void put_unit_card(const Status *s, const UnitRow *u) {
         card_line("State", "%s", u->state);
         if (u->mode[0])
                 card_line("Mode", "%s", u->mode);
+        put_pauses(s, u, NULL);
         card_line("Agents", "%u, %u stalled", u->agents, u->stalled);
         card_line("Restarts", "%" PRIu64, u->restarts);
         if (u->last_outcome[0])
@@ -59,6 +116,7 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
         card_title(health_info[agent_health(a)].colour, GLYPH_DOT, title, a->unit[0] ? a->unit : "no unit");
         card_line("Agent", "%" PRIu64 ", %s", a->id, a->stalled ? "stalled" : "alive");
         card_line("Status", "%s, payload %u", a->status, a->payload);
+        put_pauses(s, NULL, a);
         card_line("Last beat", "%s, nonce %" PRIu64, status_relative(s, a->last_beat, buf, sizeof(buf)),
                   a->last_nonce);
         card_line("Beats", "%" PRIu64, a->beats);
@@ -68,18 +126,13 @@ static void put_agent_card(const Status *s, const AgentRow *a) {
                 card_line("Class", "%s", a->class);
 }
 
-/* What an argument means: a number is a pid, anything else the name of a unit or a glob over names. */
-static bool is_pid(const char *arg, uint32_t *ret) {
-        return parse_u32(arg, 0, UINT32_MAX, ret) >= 0;
-}
-
 /* Marks what an argument means. Returns whether something was found. */
 static bool choose(Status *s, const char *arg) {
         char name[PATTERN_SIZE];
         bool found = false;
         uint32_t pid;
 
-        if (is_pid(arg, &pid)) {
+        if (pattern_is_process(arg, &pid)) {
                 for (size_t i = 0; i < s->agents.n_rows; i++)
                         if (s->agents.rows[i].pid == pid)
                                 found = s->agents.rows[i].chosen = s->agents.rows[i].named = true;
@@ -116,12 +169,27 @@ static int find_members(Status *s, sd_bus_error *error) {
         return 0;
 }
 
+/* A process that is paused alone may be one of a chosen unit's that the page does not have. */
+static int find_paused(Status *s, sd_bus_error *error) {
+        uint32_t pid;
+        int r;
+
+        for (size_t i = 0; i < s->observer.n_pauses; i++) {
+                if (!pattern_is_process(s->observer.pauses[i].what, &pid) || pid == 0)
+                        continue;
+                r = agents_view_find(s->bus, "", pid, SIZE_MAX, &s->agents, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *error) {
         uint32_t pid;
         int r;
 
         for (size_t i = 0; i < n_args; i++) {
-                if (!is_pid(args[i], &pid)) {
+                if (!pattern_is_process(args[i], &pid)) {
                         (void) choose(s, args[i]);
                         continue;
                 }
@@ -131,7 +199,8 @@ int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *err
                 if (r < 0)
                         return r;
         }
-        return find_members(s, error);
+        r = find_members(s, error);
+        return r < 0 ? r : find_paused(s, error);
 }
 
 /* Events shown below a card, unless --lines= says otherwise. */
@@ -205,6 +274,7 @@ static void put_chosen_json(const Status *s) {
                 if (!u->chosen)
                         continue;
                 unit = unit_row_to_json(u);
+                json_object_object_add(unit, "pauses", pauses_to_json(s, u, NULL));
                 json_object_object_add(unit, "policy", policy_to_json(s, u->name));
                 json_object_object_add(unit, "events", events_to_json(s, u->name, 0));
                 json_object_array_add(units, unit);
@@ -216,6 +286,7 @@ static void put_chosen_json(const Status *s) {
                 if (!a->chosen)
                         continue;
                 agent = agent_row_to_json(a);
+                json_object_object_add(agent, "pauses", pauses_to_json(s, NULL, a));
                 if (a->named)
                         json_object_object_add(agent, "events", events_to_json(s, NULL, a->pid));
                 json_object_array_add(agents, agent);
@@ -228,10 +299,13 @@ static void put_chosen_json(const Status *s) {
 
 static void put_member(const Status *s, const AgentRow *a, bool first) {
         char buf[FORMAT_TIME_MAX];
+        bool paused = false;
 
-        card_line(first ? "Processes" : "", "%u, %s, status %s, last beat %s", a->pid,
+        for (size_t i = 0; i < s->observer.n_pauses; i++)
+                paused |= is_paused_alone(&s->observer.pauses[i], a);
+        card_line(first ? "Processes" : "", "%u, %s, status %s, last beat %s%s", a->pid,
                   a->stalled ? "stalled" : "alive", a->status,
-                  status_relative(s, a->last_beat, buf, sizeof(buf)));
+                  status_relative(s, a->last_beat, buf, sizeof(buf)), paused ? ", paused" : "");
 }
 
 /* One line for each agent of a unit, those that are not well first: its own card is had by its pid. */

@@ -88,19 +88,11 @@ static void put_unread(const Status *s, char **sockets) {
 
 /* What holds recovery back by hand, or by too much of it. */
 static void put_holds(const Status *s) {
-        char span[FORMAT_TIME_MAX];
+        char span[FORMAT_TIME_MAX], pause[STATUS_PAUSE_SIZE];
 
-        for (size_t i = 0; i < s->observer.n_pauses; i++) {
-                const PauseRow *p = &s->observer.pauses[i];
-                const char *what = p->what[0] ? p->what : "everything";
-
-                if (p->until == 0)
-                        (void) snprintf(span, sizeof(span), "until resumed");
-                else
-                        (void) status_relative(s, p->until, span, sizeof(span));
-                card_line(i == 0 ? "Paused" : "", "%s, %s%s%s%s%s", what, p->until == 0 ? "" : "ends ", span,
-                          p->reason[0] ? " (" : "", p->reason, p->reason[0] ? ")" : "");
-        }
+        for (size_t i = 0; i < s->observer.n_pauses; i++)
+                card_line(i == 0 ? "Paused" : "", "%s",
+                          status_pause(s, &s->observer.pauses[i], pause, sizeof(pause)));
 
         if (s->has_clock && s->observer.brake_until > s->now)
                 card_line("Storm brake", "holds, ends %s; release it with: varta-ctl resume brake",
@@ -252,15 +244,35 @@ static void put_agent_line(const Status *s, const AgentRow *a) {
                       status_relative(s, a->last_beat, buf, sizeof(buf)));
 }
 
+/* Units of which nothing is to be said but that they are paused: more of them than this are summed up. What paused them is
+ * on the card, and a pause of everything would drown what is not well. */
+#define PAUSED_MAX 10U
+
+static bool is_only_paused(const UnitRow *u) {
+        return unit_health(u) == HEALTH_OK && strcmp(u->state, BUS_UNIT_PAUSED) == 0;
+}
+
 static void put_notable(const Status *s) {
+        size_t paused = 0;
         bool any = false;
 
         for (size_t i = 0; i < s->units.n_rows; i++)
-                if (unit_is_notable(&s->units.rows[i])) {
+                paused += is_only_paused(&s->units.rows[i]);
+
+        for (size_t i = 0; i < s->units.n_rows; i++)
+                if (unit_is_notable(&s->units.rows[i]) &&
+                    (paused <= PAUSED_MAX || !is_only_paused(&s->units.rows[i]))) {
                         (void) fputs(any ? "" : "\n", stdout);
                         any = true;
                         put_unit_line(s, &s->units.rows[i]);
                 }
+
+        if (paused > PAUSED_MAX) {
+                (void) printf("%s%s%s%s %zu units: paused; see: varta-ctl units --state=paused\n",
+                              any ? "" : "\n", output_colour(COLOUR_YELLOW), output_glyph(GLYPH_CIRCLE),
+                              output_colour(COLOUR_NONE), paused);
+                any = true;
+        }
 
         /* Agents without a unit come first in the list. */
         for (size_t i = 0; i < s->agents.n_rows && s->agents.rows[i].unit[0] == 0; i++)

@@ -49,6 +49,12 @@ Colour agent_status_colour(const char *status);
 /* "5s ago", or that the observer's clock is not known. Returns buf or a constant. */
 const char *status_relative(const Status *s, usec_t when, char *buf, size_t size);
 
+/* "worker@*.service, ends in 2h (disk swap)". Returns buf. */
+const char *status_pause(const Status *s, const PauseRow *p, char *buf, size_t size);
+
+/* What a pause and its reason take at most, and some words. */
+#define STATUS_PAUSE_SIZE 768U
+
 /* The observer's card and the lines of what is not well. Returns the exit code. */
 CtlExit status_show_overview(const Status *s);
 

@@ -115,15 +115,24 @@ static void explain(const Options *options, const char *place, int outcome) {
         }
 }
 
+static CtlExit outcome_code(int outcome) {
+        switch (outcome) {
+        case VARTA_SENT:
+                return CTL_OK;
+        case VARTA_DROPPED_NO_OBSERVER:
+        case VARTA_DROPPED_NOT_PERMITTED:
+                return CTL_UNREACHABLE;
+        default:
+                return CTL_FAILURE;
+        }
+}
+
 static CtlExit beat_once(const Options *options, const char *place, VartaAgent *agent, const Beat *beat) {
         int r = varta_beat_wait(agent, beat->status, beat->payload, BEAT_WAIT_MS);
 
-        if (r == VARTA_SENT)
-                return CTL_OK;
-
-        explain(options, place, r);
-        return r == VARTA_DROPPED_NO_OBSERVER || r == VARTA_DROPPED_NOT_PERMITTED ? CTL_UNREACHABLE
-                                                                                  : CTL_FAILURE;
+        if (r != VARTA_SENT)
+                explain(options, place, r);
+        return outcome_code(r);
 }
 
 /* The rest of a line that did not fit. */
@@ -160,9 +169,7 @@ static CtlExit beat_lines(const Options *options, const char *place, VartaAgent 
                 last = r;
         }
 
-        if (last != VARTA_SENT)
-                code = CTL_FAILURE;
-        return code;
+        return last == VARTA_SENT ? code : outcome_code(last);
 }
 
 CtlExit verb_beat(const Options *options, char **args, size_t n_args) {

@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/config.h"
 #include "ctl/output.h"
@@ -96,6 +97,21 @@ static void check_first_beat(const Config *config, Verify *v) {
         report(&message, v);
 }
 
+/* Where there is nothing everything would be found to be right. */
+static CtlExit check_root(const Options *options) {
+        struct stat st;
+        int r;
+
+        if (!options->root)
+                return CTL_OK;
+
+        r = stat(options->root, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+        if (r == 0)
+                return CTL_OK;
+        ctl_error("--root=%s: %s", options->root, strerror(r));
+        return CTL_FAILURE;
+}
+
 static int load(const ConfFiles *files, Verify *v, unsigned *ret_errors) {
         _cleanup_(config_freep) Config *config = NULL;
         int r;
@@ -129,8 +145,12 @@ CtlExit verb_verify(const Options *options, char **args, size_t n_args) {
         Verify v = { .options = options };
         char name[INSTANCE_NAME_SIZE];
         unsigned errors = 0;
+        CtlExit code;
         int r;
 
+        code = check_root(options);
+        if (code != CTL_OK)
+                return code;
         r = n_args > 0 ? conf_files_read_one(args[0], &files)
                        : conf_files_read(options->root,
                                          instance_name(name, "varta", options->instance, ".conf"), &files);
@@ -223,9 +243,12 @@ static void put_files_json(const Options *options, const ConfFiles *files) {
 CtlExit verb_cat_config(const Options *options, char **args, size_t n_args) {
         _cleanup_(conf_files_freep) ConfFiles *files = NULL;
         char name[INSTANCE_NAME_SIZE];
-        CtlExit code = CTL_OK;
+        CtlExit code;
         int r;
 
+        code = check_root(options);
+        if (code != CTL_OK)
+                return code;
         r = conf_files_read(options->root, instance_name(name, "varta", options->instance, ".conf"), &files);
         if (r < 0) {
                 ctl_error("The configuration cannot be read: %s", strerror(-r));

@@ -53,6 +53,12 @@ static uint64_t get_u64(json_object *o, const char *key) {
         return json_object_object_get_ex(o, key, &value) ? json_object_get_uint64(value) : 0;
 }
 
+static json_object *get_object(json_object *o, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(o, key, &value) ? value : NULL;
+}
+
 /* "worker.service pid 12", as far as there are such. */
 static const char *get_subject(json_object *o, char *buf, size_t size) {
         const char *unit = get_text(o, "unit");
@@ -135,12 +141,19 @@ static void put_gave_up(json_object *o, char *buf, size_t size) {
 
 static void put_rejected(json_object *o, char *buf, size_t size) {
         const char *class = get_text(o, "class"), *detail = get_text(o, "detail");
-        uint64_t pid = get_u64(o, "claimed_pid");
-        int n;
+        uint64_t claimed = get_u64(o, "claimed_pid"),
+                 attested = get_u64(get_object(o, "details"), "AttestedPid");
+        const char *peer = get_text(get_object(o, "details"), "Peer");
+        char from[64] = "", claim[64] = "";
 
-        n = snprintf(buf, size, "%s%s%s", class, detail[0] ? " " : "", detail);
-        if (pid > 0 && n >= 0 && (size_t) n < size)
-                (void) snprintf(buf + n, size - (size_t) n, ", claiming to be pid %" PRIu64, pid);
+        /* Who is to be looked for: the kernel says so, whatever the frame does. */
+        if (attested > 0)
+                (void) snprintf(from, sizeof(from), ", from pid %" PRIu64, attested);
+        else if (peer[0])
+                (void) snprintf(from, sizeof(from), ", from %s", peer);
+        if (claimed > 0)
+                (void) snprintf(claim, sizeof(claim), ", claiming to be pid %" PRIu64, claimed);
+        (void) snprintf(buf, size, "%s%s%s%s%s", class, detail[0] ? " " : "", detail, from, claim);
 }
 
 static void put_jump(json_object *o, char *buf, size_t size) {

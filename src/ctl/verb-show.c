@@ -40,15 +40,11 @@ static int put_table(const Options *options, const PolicyView *v) {
 }
 
 static CtlExit check_units(char **args, size_t n_args) {
-        char unit[PATTERN_SIZE];
+        CtlExit code = CTL_OK;
 
-        for (size_t i = 0; i < n_args; i++)
-                if (!unit_name_is_valid(pattern_unit(args[i], unit))) {
-                        ctl_error("\"%s\" is no unit; the policy of one unit after the other can be shown.",
-                                  args[i]);
-                        return CTL_USAGE;
-                }
-        return CTL_OK;
+        for (size_t i = 0; i < n_args && code == CTL_OK; i++)
+                code = pattern_check_unit(args[i], "the policy of one unit after the other can be shown");
+        return code;
 }
 
 /* One unit after the other; as JSON an array of them. */

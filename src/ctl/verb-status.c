@@ -16,6 +16,7 @@
 #include "ctl/card.h"
 #include "ctl/format.h"
 #include "ctl/link.h"
+#include "ctl/pattern.h"
 #include "ctl/status.h"
 #include "util/instance.h"
 
@@ -77,6 +78,16 @@ const char *status_relative(const Status *s, usec_t when, char *buf, size_t size
         return s->has_clock ? format_relative(buf, size, when, s->now) : "at an unknown time";
 }
 
+const char *status_pause(const Status *s, const PauseRow *p, char *buf, size_t size) {
+        char span[FORMAT_TIME_MAX];
+
+        (void) snprintf(buf, size, "%s, %s%s%s%s%s", p->what[0] ? p->what : "everything",
+                        p->until == 0 ? "until resumed" : "ends ",
+                        p->until == 0 ? "" : status_relative(s, p->until, span, sizeof(span)),
+                        p->reason[0] ? " (" : "", p->reason, p->reason[0] ? ")" : "");
+        return buf;
+}
+
 static void status_done(Status *s) {
         observer_view_done(&s->observer);
         agents_view_done(&s->agents);
@@ -127,14 +138,24 @@ static int fetch(Status *s, sd_bus *bus, char **args, size_t n_args, sd_bus_erro
         return 0;
 }
 
+/* A process, or what the other verbs take for units. */
+static CtlExit check_argument(const char *arg) {
+        uint32_t pid;
+
+        return pattern_is_process(arg, &pid) ? CTL_OK : pattern_check_word(arg, false);
+}
+
 CtlExit verb_status(const Options *options, char **args, size_t n_args) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(status_done) Status s = { .options = options };
-        CtlExit code;
+        CtlExit code = CTL_OK;
         int r;
 
-        code = link_open(options, &bus);
+        for (size_t i = 0; i < n_args && code == CTL_OK; i++)
+                code = check_argument(args[i]);
+        if (code == CTL_OK)
+                code = link_open(options, &bus);
         if (code != CTL_OK)
                 return code;
 

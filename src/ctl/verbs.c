@@ -10,6 +10,11 @@
 #include "ctl/output.h"
 #include "util/text.h"
 
+static CtlExit verb_help(const Options *options, char **args, size_t n_args) {
+        ctl_help();
+        return CTL_OK;
+}
+
 const Verb ctl_verbs[] = {
         { "status", "[UNIT|PID...]", "Show how the fleet is, or units and processes", 0, VERB_ARGS_ANY,
           VERB_BUS | VERB_JSON | VERB_LINES, verb_status },
@@ -29,7 +34,7 @@ const Verb ctl_verbs[] = {
         { "forget", "ID|pid:N...", "Drop agents from the list", 1, VERB_ARGS_ANY, VERB_BUS, verb_forget },
         { "pause", "[UNIT|pid:N]", "Hold recovery back, of something or everything", 0, 1,
           VERB_BUS | VERB_PAUSE, verb_pause },
-        { "resume", "[UNIT|brake]", "Let recovery go on, or release the storm brake", 0, 1, VERB_BUS,
+        { "resume", "[UNIT|pid:N|brake]", "Let recovery go on, or release the storm brake", 0, 1, VERB_BUS,
           verb_resume },
         { "recover", "UNIT", "Recover a stalled unit now", 1, 1, VERB_BUS, verb_recover },
         { "reload", "", "Have the observer read its configuration again", 0, 0, VERB_BUS, verb_reload },
@@ -39,6 +44,7 @@ const Verb ctl_verbs[] = {
           verb_cat_config },
         { "beat", "", "Send a heartbeat, or one per line of input", 0, 0, VERB_BEAT, verb_beat },
         { "decode", "HEX...", "Show what a frame says", 1, VERB_ARGS_ANY, VERB_JSON, verb_decode },
+        { "help", "", "Show this help", 0, 0, 0, verb_help },
         {},
 };
 
@@ -67,7 +73,7 @@ void ctl_help(void) {
                       "Verbs:\n",
                       output_colour(COLOUR_BOLD), output_colour(COLOUR_NONE));
         for (const Verb *v = ctl_verbs; v->name; v++)
-                (void) printf("  %-10s %-14s %s\n", v->name, v->args, v->help);
+                (void) printf("  %-10s %-18s %s\n", v->name, v->args, v->help);
 
         (void) fputs("\n"
                      "Options:\n"

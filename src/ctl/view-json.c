@@ -79,20 +79,20 @@ static json_object *listeners_to_json(const ObserverView *v) {
         return a;
 }
 
+json_object *pause_row_to_json(const PauseRow *row) {
+        json_object *o = json_object_new_object();
+
+        add_text(o, "what", row->what);
+        json_object_object_add(o, "until_usec", row->until > 0 ? json_object_new_uint64(row->until) : NULL);
+        add_text(o, "reason", row->reason);
+        return o;
+}
+
 static json_object *pauses_to_json(const ObserverView *v) {
         json_object *a = json_object_new_array();
 
-        for (size_t i = 0; i < v->n_pauses; i++) {
-                const PauseRow *p = &v->pauses[i];
-                json_object *o = json_object_new_object();
-
-                add_text(o, "what", p->what);
-                json_object_object_add(o, "until_usec",
-                                       p->until > 0 ? json_object_new_uint64(p->until) : NULL);
-                add_text(o, "reason", p->reason);
-                json_object_array_add(a, o);
-        }
-
+        for (size_t i = 0; i < v->n_pauses; i++)
+                json_object_array_add(a, pause_row_to_json(&v->pauses[i]));
         return a;
 }
 

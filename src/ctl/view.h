@@ -116,4 +116,5 @@ int units_view_fetch_ailing(UnitsView *v, sd_bus *bus, sd_bus_error *error);
 /* The rows as JSON. The caller owns the reference. */
 json_object *agent_row_to_json(const AgentRow *row);
 json_object *unit_row_to_json(const UnitRow *row);
+json_object *pause_row_to_json(const PauseRow *row);
 json_object *observer_view_to_json(const ObserverView *v);

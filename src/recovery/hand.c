@@ -119,6 +119,7 @@ void hand_process_gone(Recovery *r, const Event *event) {
 int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reason) {
         char buf[FORMAT_TIMESPAN_MAX];
         Pause pause = {};
+        bool forever;
         int k;
 
         assert(r);
@@ -139,6 +140,7 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
         (void) snprintf(pause.what, sizeof(pause.what), "%s", what);
         (void) snprintf(pause.reason, sizeof(pause.reason), "%s", reason);
         pause.until = span == 0 ? NSEC_INFINITY : nsec_add(recovery_now(r), span);
+        forever = pause.until == NSEC_INFINITY;
         k = pauses_add(&r->pauses, &pause);
         if (k < 0)
                 return k;
@@ -146,9 +148,8 @@ int recovery_pause(Recovery *r, const char *what, nsec_t span, const char *reaso
         durable_pauses(r);
         report_notice(r, RECORD_PAUSED, pause.kind == PAUSE_UNIT ? what : "", "paused",
                       "Recovery of %s is paused %s%s by hand%s%s.", describe(what),
-                      span == 0 ? "until it is resumed" : "for ",
-                      span == 0 ? "" : format_timespan(buf, sizeof(buf), span), reason[0] ? ": " : "",
-                      reason);
+                      forever ? "until it is resumed" : "for ",
+                      forever ? "" : format_timespan(buf, sizeof(buf), span), reason[0] ? ": " : "", reason);
         durable_sync(r);
         return 0;
 }

@@ -80,7 +80,7 @@ static void hook_unit(void *userdata, uint16_t unit, const char *name, BusUnit *
                 *ret = (BusUnit){ "enforce", BUS_UNIT_BACKOFF, "no-beat", 5, 1234567 };
         else
                 ret->mode = "warn";
-        if (strcmp(name, "worker@2.service") == 0)
+        if (strcmp(name, "worker@2.service") == 0 || strlen(name) > strlen("worker@2.service"))
                 ret->state = ((Fixture *) userdata)->unit_state;
 }
 
@@ -173,6 +173,7 @@ static bool hook_pause_at(void *userdata, size_t i, BusPause *ret) {
         static const BusPause pauses[] = {
                 { .what = "", .reason = "move", .until = 0 },
                 { .what = "worker@*.service", .reason = "", .until = 1234567 },
+                { .what = "pid:1013", .reason = "gdb", .until = 0 },
         };
 
         if (i >= ((Fixture *) userdata)->n_pauses)
@@ -258,7 +259,8 @@ static int identify(void *userdata, uint32_t pid, uint32_t uid, Identity *ret) {
                 .generation = pid, .uid = uid, .inner_pid = pid, .pidfd = -1, .relation = NAMESPACE_OWN
         };
         if (pid < 2000) {
-                (void) snprintf(ret->unit, sizeof(ret->unit), "worker@%u.service", pid % 10);
+                (void) snprintf(ret->unit, sizeof(ret->unit), "worker@%u.service",
+                                pid < 100 ? pid : pid % 10);
                 memset(ret->invocation, 0xAB, sizeof(ret->invocation));
         }
         return 0;

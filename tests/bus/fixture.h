@@ -41,7 +41,7 @@ typedef struct Fixture {
         uint64_t journal_dropped;
         size_t n_listeners, n_pauses;
         const char *ailing[3];  /* units that recovery knows; up to NULL */
-        const char *unit_state; /* of worker@2.service; NULL: what its agents make of it */
+        const char *unit_state; /* of worker@2.service, and those above 9; NULL: what agents make of it */
         usec_t brake_until;
         int reload_error;
         const char *reload_reason; /* NULL: none given */
@@ -93,8 +93,8 @@ sd_bus_message *fixture_signal(Fixture *f, const char *member);
 size_t fixture_count_signals(const Fixture *f, const char *member);
 void fixture_forget_signals(Fixture *f);
 
-/* One accepted beat of a kernel-attested process. Pids below 2000 belong to worker@N.service, N the last digit; others
- * to no unit. */
+/* One accepted beat of a kernel-attested process. Pids below 2000 belong to worker@N.service, N the last digit, or below
+ * 100 the pid; others to no unit. */
 void fixture_beat(Fixture *f, uint32_t pid, VlpStatus status);
 /* The same with a frame of the caller's making. */
 void fixture_datagram(Fixture *f, const uint8_t frame[static VLP_FRAME_SIZE], uint32_t pid, Origin origin);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* varta-ctl: what is chosen and in which order it comes; history and policies. */
+/* varta-ctl: what is chosen and in which order it comes; history, policies, and recovery by hand. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,6 +59,7 @@ static const CtlCase choice_cases[] = {
           "[{\"realtime_usec\":7,\"kind\":\"refused\",\"unit\":\"a.service\"",
           "" },
         { "none", { "history", "-n", "0", "--json=short" }, 0, "[]\n", "" },
+        { "none, in words", { "history", "-n", "0" }, 0, "", "" },
         { "history of nobody", { "history", "nobody" }, 0, "Nothing was decided about that.\n", "" },
         { "the policy", { "show", "worker@2" }, 0, "Mode     enforce /etc/varta/varta.conf:7\n", "" },
         { "of which unit", { "show", "worker@2" }, 0, "worker@2.service\nKEY      VALUE   SET BY\n", "" },
@@ -86,20 +87,98 @@ END_TEST
 START_TEST(test_pauses) {
         static const CtlCase cases[] = {
                 { "pauses", { "status" }, 0, "       Paused: everything, until resumed (move)\n", "" },
-                { "one that ends", { "status" }, 0, "             : worker@*.service, ends ", "" },
+                { "one that ends", { "status" }, 0, "               worker@*.service, ends ", "" },
                 { "as JSON",
                   { "status", "-j" },
                   0,
                   "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},"
-                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null}],",
+                  "{\"what\":\"worker@*.service\",\"until_usec\":1234567,\"reason\":null},"
+                  "{\"what\":\"pid:1013\",\"until_usec\":null,\"reason\":\"gdb\"}],",
+                  "" },
+                { "on a unit's card what covers it",
+                  { "status", "worker@2" },
+                  0,
+                  "       Paused: everything, until resumed (move)\n               worker@*.service, ends ",
+                  "" },
+                { "and what holds a process of it",
+                  { "status", "worker@3" },
+                  0,
+                  "\n               pid:1013, until resumed (gdb)\n       Agents: 2, ",
+                  "" },
+                { "which is marked", { "status", "worker@3" }, 0, " ago, paused\n", "" },
+                { "on its own card",
+                  { "status", "1013" },
+                  0,
+                  "\n               pid:1013, until resumed (gdb)\n    Last beat: ",
+                  "" },
+                { "and on that of one without a unit",
+                  { "status", "5000" },
+                  0,
+                  "       Paused: everything, until resumed (move)\n    Last beat: ",
+                  "" },
+                { "a unit's in JSON",
+                  { "status", "-j", "worker@2" },
+                  0,
+                  "\"pauses\":[{\"what\":null,\"until_usec\":null,\"reason\":\"move\"},{\"what\":\"worker@*."
+                  "service\","
+                  "\"until_usec\":1234567,\"reason\":null}],\"policy\"",
+                  "" },
+                { "a process's in JSON",
+                  { "status", "-j", "1013" },
+                  0,
+                  "{\"what\":\"pid:1013\",\"until_usec\":null,\"reason\":\"gdb\"}],\"events\"",
                   "" },
         };
         CtlStage s;
 
         if (!ctl_stage_init(&s, true))
                 return;
-        s.f.n_pauses = 2;
+        ctl_stage_fleet(&s);
+        s.f.n_pauses = 3;
         ctl_stage_cases(&s, cases, ELEMENTSOF(cases));
+        ctl_stage_done(&s);
+}
+END_TEST
+
+/* A pause of everything is a line of the card, and not one for each unit. */
+START_TEST(test_many_paused) {
+        static const CtlCase few[] = {
+                { "ten have lines",
+                  { "status" },
+                  0,
+                  "○ worker@19.service: 1 agent, paused, mode warn\n",
+                  "" },
+        };
+        static const CtlCase many[] = {
+                { "eleven are summed up",
+                  { "status" },
+                  0,
+                  "\n\n○ 11 units: paused; see: varta-ctl units --state=paused\n",
+                  "" },
+                { "not in JSON", { "status", "-j" }, 0, "{\"unit\":\"worker@20.service\"", "" },
+        };
+        static const CtlCase ailing = {
+                "of which more is to be said, have lines still",
+                { "status" },
+                4,
+                "\n\n○ worker@21.service: 1 agent, 1 critical, paused, mode warn\n○ 11 units:",
+                ""
+        };
+        static Outcome o;
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        s.f.unit_state = BUS_UNIT_PAUSED;
+        for (uint32_t pid = 10; pid < 20; pid++)
+                fixture_beat(&s.f, pid, VLP_STATUS_OK);
+        ctl_stage_cases(&s, few, ELEMENTSOF(few));
+        fixture_beat(&s.f, 20, VLP_STATUS_OK);
+        ctl_stage_cases(&s, many, ELEMENTSOF(many));
+        ctl_stage_run(&s, (const char *[]){ "status", NULL }, &o);
+        ck_assert_msg(!strstr(o.out, "worker@"), "%s", o.out);
+        fixture_beat(&s.f, 21, VLP_STATUS_CRITICAL);
+        ctl_stage_cases(&s, &ailing, 1);
         ctl_stage_done(&s);
 }
 END_TEST
@@ -200,13 +279,13 @@ START_TEST(test_chosen_of_many) {
         static const CtlCase cases[] = {
                 { "one unit of many", { "status", "worker@7" }, 0, "       Agents: 12, 0 stalled\n", "" },
                 { "its first lines", { "status", "worker@7" }, 0, "    Processes: 1007, alive", "" },
-                { "and its last", { "status", "worker@7" }, 0, "             : 1097, alive", "" },
+                { "and its last", { "status", "worker@7" }, 0, "               1097, alive", "" },
                 { "and how many more",
                   { "status", "worker@7" },
                   0,
-                  "             : and 2 more; see: varta-ctl list worker@7.service\n",
+                  "               and 2 more; see: varta-ctl list worker@7.service\n",
                   "" },
-                { "all units", { "status", "worker@*" }, 0, "             : 1090, alive", "" },
+                { "all units", { "status", "worker@*" }, 0, "               1090, alive", "" },
         };
         static Outcome o;
         size_t n = 0;
@@ -225,6 +304,77 @@ START_TEST(test_chosen_of_many) {
 }
 END_TEST
 
+/* What reaches the observer, and how its refusals are told. */
+static const struct {
+        CtlCase c;
+        int result;
+        const char *asked;
+} hand_rows[] = {
+        { { "pause everything", { "pause" }, 0, "", "" }, 0, "pause  0 " },
+        { { "pause a glob for two hours",
+            { "pause", "worker@*.service", "--for=2h", "--reason=disk swap" },
+            0,
+            "",
+            "" },
+          0,
+          "pause worker@*.service 7200000000000 disk swap" },
+        { { "pause what has no agent",
+            { "pause", "wroker" },
+            0,
+            "",
+            "No agent of wroker.service has beaten so far; the pause holds once one does.\n" },
+          0,
+          "pause wroker.service 0 " },
+        { { "in silence", { "-q", "pause", "wroker@*" }, 0, "", "" }, 0, "pause wroker@* 0 " },
+        { { "pause a process", { "pause", "pid:1013" }, 0, "", "" }, 0, "pause pid:1013 0 " },
+        { { "pause one that is no agent",
+            { "pause", "pid:1" },
+            0,
+            "",
+            "pid:1 is no agent so far; the pause holds once it beats.\n" },
+          0,
+          "pause pid:1 0 " },
+        { { "no unit", { "pause", "x" }, 1, "", "is neither a unit" }, -EINVAL, "pause x.service 0 " },
+        { { "no process", { "pause", "pid:7" }, 1, "", "There is no process pid:7" },
+          -ESRCH,
+          "pause pid:7 0 " },
+        { { "too many", { "pause", "a.service" }, 1, "", "Too many pauses" },
+          -ENOSPC,
+          "pause a.service 0 " },
+        { { "resume all", { "resume" }, 0, "", "" }, 0, "resume " },
+        { { "release the brake", { "resume", "brake" }, 0, "", "" }, 0, "resume brake" },
+        { { "nothing held", { "resume", "a.service" }, 1, "", "Nothing to resume" },
+          -ENOENT,
+          "resume a.service" },
+        { { "nothing held at all", { "resume" }, 1, "", "no pause is in force" }, -ENOENT, "resume " },
+        { { "the brake does not hold", { "resume", "brake" }, 1, "", "brake does not hold.\n" },
+          -ENOENT,
+          "resume brake" },
+        { { "recover", { "recover", "a.service" }, 0, "", "" }, 0, "recover a.service" },
+        { { "nothing stalled", { "recover", "worker@3" }, 1, "", "No agent of \"worker@3.service\" is" },
+          -ENOENT,
+          "recover worker@3.service" },
+        { { "nothing known", { "recover", "nosuch" }, 1, "", "nosuch.service is not observed: no" },
+          -ENOENT,
+          "recover nosuch.service" },
+};
+
+START_TEST(test_by_hand) {
+        CtlStage s;
+
+        if (!ctl_stage_init(&s, true))
+                return;
+        ctl_stage_fleet(&s);
+        for (size_t i = 0; i < ELEMENTSOF(hand_rows); i++) {
+                s.f.hand[0] = '\0';
+                s.f.hand_result = hand_rows[i].result;
+                ctl_stage_cases(&s, &hand_rows[i].c, 1);
+                ck_assert_str_eq(s.f.hand, hand_rows[i].asked);
+        }
+        ctl_stage_done(&s);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "nothing that the observer says moves the cursor", test_escapes },
@@ -233,6 +383,8 @@ int main(void) {
                 { "a unit's glyph tells its state, the colour how bad it is", test_glyphs },
                 { "the brake is on the card while it holds", test_brake },
                 { "what is paused is on the card", test_pauses },
+                { "many units that are only paused are one line", test_many_paused },
+                { "pause, resume and recover, and what finds nothing to do", test_by_hand },
         };
 
         return tests_main("bus-ctl-choice", tests, ELEMENTSOF(tests));

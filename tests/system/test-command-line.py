@@ -190,8 +190,11 @@ def _(here):
         expect_equal(done.stderr.count("\n"), 1, f"{arguments}: lines of the reason")
 
 
-@case("an unknown process, an unknown unit and an ambiguous pid are errors of their own")
+@case("an unknown process and an unknown unit are errors of their own; status tells of the others in any case")
 def _(here):
+    done = ctl(here, "--json=short", "status", "PID", "nobody")
+    expect_equal((done.returncode, [row["pid"] for row in json.loads(done.stdout)["agents"]]), (1, [here.worker.pid]), "exit code and answer")
+    expect("nobody is not observed" in done.stderr, f"what is missing is not said: {done.stderr}")
     for arguments, code, reason in ((["status", "4194304"], 1, "is not observed"), (["status", "nobody"], 1, "is not observed"),
                                     (["forget", "pid:1"], 1, "Pid 1 is no agent"), (["forget", "999999"], 1, "999999"),
                                     (["recover", "nobody.service"], 1, "nobody.service")):
@@ -203,9 +206,18 @@ def _(here):
             expect(reason in done.stderr, f"{arguments}: {done.stderr}")
 
 
-@case("a reader that leaves early, a full disk, and closed streams")
+@case("a reader that leaves in the middle, a full disk, and closed streams")
 def _(here):
     program = here.programs["varta-ctl"]
+    # Of what is longer than the pipe holds the reader takes one byte.
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen([program, "--user", "metrics"], stdout=writer, stderr=subprocess.PIPE, env=here.env) as metrics:
+        os.close(writer)
+        os.read(reader, 1)
+        expect_equal(metrics.poll(), None, "exit code before the reader has left")
+        os.close(reader)
+        expect_equal((metrics.wait(20), metrics.stderr.read()), (0, b""), "exit code and standard error when the reader has left")
     for line, code in ((f"{program} --user list | head -n 1; exit ${{PIPESTATUS[0]}}", 0),
                        (f"{program} --user status -j | true; exit ${{PIPESTATUS[0]}}", 0),
                        (f"{program} --user history >/dev/full", 1), (f"{program} --user -j list >/dev/full", 1)):
@@ -359,7 +371,7 @@ def _(here):
         here.observer_process.send(signal.SIGCONT)
 
 
-@case("on a terminal of 20 columns every verb keeps to them where it has columns, and none fails")
+@case("on a terminal of 20 columns list and units keep to them, and no verb fails")
 def _(here):
     for _, arguments, _, codes in READING:
         if arguments[:1] == ["top"] or arguments[:1] and arguments[0] in NO_BUS:
@@ -420,6 +432,17 @@ def _(here):
         expect_equal(sorted(found), sorted(named["the help"]), f"verbs of {name}")
 
 
+@case("the manual pages are set without a warning")
+def _(here):
+    pages = sorted(path for path in (here.build / "docs").glob("*.[1-8]") if path.is_file())
+    if not pages or not shutil.which("man") or not shutil.which("groff"):
+        return "no manual pages were built (package scdoc), or man is missing (packages man-db, groff)"
+    for page in pages:
+        done = here.run(["man", "--warnings", "--local-file", page], env={"MANWIDTH": "80", "MANPAGER": "cat", "MANROFFOPT": "-ww"})
+        expect(done.stdout.strip() and not done.stderr, f"{page.name}: {done.stderr or 'nothing is shown'}")
+    return None
+
+
 def completes(here, shell, setup, prompt, keys, wanted):
     """Types into an interactive shell and waits for what it offers."""
     binaries = here.dir / "bin"
@@ -434,7 +457,7 @@ def completes(here, shell, setup, prompt, keys, wanted):
             t.text = ""
             t.press(typed)
             try:
-                wait_for(lambda a=answer: a in t.read(), 20, f"{answer} after {typed!r}")
+                wait_for(lambda a=answer: a in t.read().replace("\a", ""), 20, f"{answer} after {typed!r}")
             except Failure as failure:
                 raise Failure(f"{failure}; it said {t.text!r}") from None
             t.press("\x15")
@@ -446,8 +469,10 @@ def _(here):
     completes(here, ["bash", "--norc", "--noprofile", "-i"],
               f"PS1='ready''> '; bind 'set enable-bracketed-paste off'; source {source} && echo sour''ced", "sourced",
               ["varta-ctl hist\t", "varta-ctl --no-le\t", "varta-ctl list --sort=last\t", "varta-ctl units --state=gave\t",
-               "varta-ctl top --sort rest\t", "varta-ctl --user forget pid:\t", "varta-ctl decode --js\t", "varta-ctl -u wor unit\t"],
-              ["history", "--no-legend", "last-beat", "gave-up", "restarts", f"pid:{here.worker.pid}", "--json", "units"])
+               "varta-ctl top --sort rest\t", "varta-ctl --user forget pid:\t", "varta-ctl decode --js\t", "varta-ctl -u wor unit\t",
+               "varta-ctl --user pause pid:\t", "varta-ctl --user resume pid:\t"],
+              ["history", "--no-legend", "last-beat", "gave-up", "restarts", f"pid:{here.worker.pid}", "--json", "units",
+               f"pid:{here.worker.pid}", f"pid:{here.worker.pid}"])
     # Units that there are none of here: a function stands for the program.
     completes(here, ["bash", "--norc", "--noprofile", "-i"],
               f"PS1='ready''> '; bind 'set enable-bracketed-paste off'; source {source}; "
@@ -458,20 +483,25 @@ def _(here):
                "brake"])
 
 
-@case("zsh completes verbs and options, in a real shell")
+@case("zsh completes verbs, options and what a verb takes, and nothing that it refuses, in a real shell")
 def _(here):
     if not shutil.which("zsh"):
         return "zsh is missing (package zsh)"
-    functions = here.dir / "functions"
+    functions, pid = here.dir / "functions", str(here.worker.pid)
     functions.mkdir()
     (functions / "_varta-ctl").write_text((SOURCE / "src/ctl/completion/varta-ctl.zsh").read_text())
     completes(here, ["zsh", "-f", "-i"],
               f"unsetopt zle_bracketed_paste; fpath=({functions} $fpath); autoload -U compinit; compinit -u -D && print load''ed", "loaded",
-              ["varta-ctl hist\t", "varta-ctl --no-le\t", "varta-ctl list --sort=last-b\t", f"varta-ctl --user status {str(here.worker.pid)[:-1]}\t"],
-              ["history", "--no-legend", "last-beat", str(here.worker.pid)])
+              ["varta-ctl hist\t", "varta-ctl --no-le\t", "varta-ctl list --sort=last-b\t", f"varta-ctl --user status {pid[:-1]}\t",
+               f"varta-ctl --user pause pid:{pid[:-1]}\t", f"varta-ctl --user forget pid:{pid[:-1]}\t", "varta-ctl resume bra\t",
+               "varta-ctl units --state=gave\t", "varta-ctl top --sort=rest\t",
+               # Nothing to add: what is typed next stands beside it.
+               f"varta-ctl --user pause {pid[:-1]}\tZ", "varta-ctl list --state=gave\tZ", "varta-ctl list --sort=rest\tZ"],
+              ["history", "--no-legend", "last-beat", pid, f"pid:{pid}", f"pid:{pid}", "brake", "gave-up", "restarts",
+               f"pause {pid[:-1]}Z", "state=gaveZ", "sort=restZ"])
 
 
-@case("no observer, a bus that is not there, a bus that forbids: exit code 5, a reason, no output")
+@case("no observer, a bus that is not there: exit code 5, a reason, no output")
 def _(here):
     here.end(here.observer_process)
     for _, arguments, heading, _ in READING:

@@ -117,6 +117,15 @@ def _(rig):
     expect_equal(as_json(rig, "history", "--journal", "-n", "all"), before, "history --journal")
 
 
+@case("zsh finds the completion where it is installed, by itself")
+def _(rig):
+    if not shutil.which("zsh", path=ENVIRONMENT["PATH"]):
+        return "zsh is missing (package zsh)"
+    done = rig.run(["zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; print -r - $_comps[varta-ctl]"])
+    expect_equal(done.stdout.strip(), "_varta-ctl", "the completion of varta-ctl")
+    return None
+
+
 @case("show tells the policy with file and line, status the card with policy, processes and events")
 def _(rig):
     # The observer was stopped: the beats that go on start it again.
@@ -154,7 +163,7 @@ def _(rig):
         done = ctl(rig, *verb, user="nobody", check=False)
         expect(done.returncode in (0, 3) and done.stdout and not done.stderr, f"{verb}: {done.returncode} {done.stderr}")
     done = ctl(rig, "history", "--journal", user="nobody")
-    expect("systemd-journal" in done.stderr, f"history --journal: {done.stdout}{done.stderr}")
+    expect("systemd-journal" in done.stderr and not done.stdout, f"history --journal: {done.stdout}{done.stderr}")
     for verb in (["pause"], ["resume"], ["reload"], ["recover", LEFT], ["forget", "1"]):
         done = ctl(rig, "--no-ask-password", *verb, user="nobody", check=False)
         expect_equal((done.returncode, done.stdout), (1, ""), f"{verb}: exit status and output ({done.stderr})")

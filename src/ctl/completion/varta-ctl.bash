@@ -12,6 +12,11 @@ __varta_ctl_column() {
                 done
 }
 
+# Processes, as they are named where units are, too.
+__varta_ctl_pids() {
+        __varta_ctl_column list 1 | while read -r pid; do echo "pid:$pid"; done
+}
+
 # What an option may be given.
 __varta_ctl_values() {
         case $1 in
@@ -48,15 +53,16 @@ __varta_ctl_values() {
 __varta_ctl_arguments() {
         case $1 in
         status) __varta_ctl_column units 0 && __varta_ctl_column list 1 ;;
-        list | units | show | history | top | pause | recover) __varta_ctl_column units 0 ;;
-        resume) echo brake && __varta_ctl_column units 0 ;;
-        forget) __varta_ctl_column list 0 && __varta_ctl_column list 1 | while read -r pid; do echo "pid:$pid"; done ;;
+        list | units | show | history | top | recover) __varta_ctl_column units 0 ;;
+        pause) __varta_ctl_column units 0 && __varta_ctl_pids ;;
+        resume) echo brake && __varta_ctl_column units 0 && __varta_ctl_pids ;;
+        forget) __varta_ctl_column list 0 && __varta_ctl_pids ;;
         verify) compgen -A file -- "$typed" ;;
         esac
 }
 
 _varta_ctl() {
-        local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode'
+        local verbs='status list units show history top monitor metrics forget pause resume recover reload verify cat-config beat decode help'
         local alone='-h --help --version --system --user -j --no-pager --no-legend --no-ask-password
                      -q --quiet --stdin --stalled -r --reverse --journal'
         local valued='-H --host -M --machine --socket --instance --json --root --for --reason --status --payload

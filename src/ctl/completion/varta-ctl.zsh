@@ -12,18 +12,33 @@
         _call_program lines varta-ctl $where --no-legend --no-pager $1 2>/dev/null
 }
 
-(( $+functions[_varta_ctl_observed] )) || _varta_ctl_observed() {
-        local -a units pids
+(( $+functions[_varta_ctl_units] )) || _varta_ctl_units() {
+        local -a units
         units=(${${(f)"$(_varta_ctl_lines units)"}%% *})
-        pids=(${${(f)"$(_varta_ctl_lines list | while read -r id pid rest; do print $pid; done)"}})
-        _describe -t units unit units
-        _describe -t pids pid pids
+        compadd -a units
 }
 
+# Agents, by their column ($1: 1 the id, 2 the pid), with a prefix ($2).
 (( $+functions[_varta_ctl_agents] )) || _varta_ctl_agents() {
-        local -a ids
-        ids=(${(f)"$(_varta_ctl_lines list | while read -r id pid rest; do print $id; print pid:$pid; done)"})
-        compadd -a ids
+        local -a agents
+        agents=($2${^${(f)"$(_varta_ctl_lines list | while read -r -A columns; do print $columns[$1]; done)"}})
+        compadd -a agents
+}
+
+# What an option may be given depends on the verb, and so does what comes after the verb.
+(( $+functions[_varta_ctl_states] )) || _varta_ctl_states() {
+        case ${words[(r)(list|units)]} in
+        list) _values -s , state alive stalled ;;
+        *) _values -s , state ok stalled recovering backoff paused gave-up ;;
+        esac
+}
+
+(( $+functions[_varta_ctl_columns] )) || _varta_ctl_columns() {
+        case ${words[(r)(list|units|top)]} in
+        list) compadd id pid unit state status last-beat beats payload origin ;;
+        top) compadd unit state agents stalled beats restarts ;;
+        *) compadd unit mode state agents stalled restarts last-outcome backoff ;;
+        esac
 }
 
 (( $+functions[_varta_ctl_instances] )) || _varta_ctl_instances() {
@@ -47,10 +62,10 @@ _arguments -C \
         '--no-legend[leave out the headings and the count]' \
         '--no-ask-password[do not ask for a password]' \
         '(-q --quiet)'{-q,--quiet}'[leave out remarks]' \
-        '*'{-u+,--unit=}'[only these units]:unit:_varta_ctl_observed' \
-        '--state=[only those in these states]:state:(alive ok stalled recovering backoff paused gave-up)' \
+        '*'{-u+,--unit=}'[only these units]:unit:_varta_ctl_units' \
+        '--state=[only those in these states]:state:_varta_ctl_states' \
         '--stalled[only what is stalled]' \
-        '--sort=[by this column]:column:(id pid unit state status last-beat beats payload origin mode agents stalled restarts last-outcome backoff)' \
+        '--sort=[by this column]:column:_varta_ctl_columns' \
         '(-r --reverse)'{-r,--reverse}'[the other way round]' \
         '(-n --lines)'{-n+,--lines=}'[so many events]:number:(all)' \
         '(-d --delay)'{-d+,--delay=}'[between two looks]:span' \
@@ -82,14 +97,20 @@ _arguments -C \
                 cat-config\:"show the files of the configuration"
                 beat\:"send a heartbeat, or one per line of input"
                 decode\:"show what a frame says"
+                help\:"show the help"
         ))' \
         '*::argument:->argument'
 
 if [[ $state == argument ]]; then
         case $words[1] in
-        status | list | units | show | history | top) _varta_ctl_observed ;;
-        forget) _varta_ctl_agents ;;
-        pause | resume | recover) _varta_ctl_observed ;;
+        status) _varta_ctl_units; _varta_ctl_agents 2 ;;
+        list | units | show | history | top | recover) _varta_ctl_units ;;
+        forget) _varta_ctl_agents 1; _varta_ctl_agents 2 pid: ;;
+        pause) _varta_ctl_units; _varta_ctl_agents 2 pid: ;;
+        resume) compadd brake; _varta_ctl_units; _varta_ctl_agents 2 pid: ;;
         verify) _files ;;
         esac
 fi
+
+# Whether anything was found, by whatever of the above.
+(( compstate[nmatches] > 0 ))

@@ -145,7 +145,7 @@ START_TEST(test_nobody) {
         place_init(&p, AF_INET, "127.0.0.1");
         (void) close(p.fd);
         run((const char *[]){ p.udp, "--stdin", NULL }, "\n\n\n", &o);
-        ck_assert_int_eq(o.code, 1);
+        ck_assert_int_eq(o.code, 5);
         ck_assert_ptr_nonnull(strstr(o.err, "Nothing listens at udp:127.0.0.1:"));
         ck_assert_ptr_nonnull(strstr(o.err, "varta-udp-plaintext.socket"));
         p.fd = -1;

@@ -74,6 +74,8 @@ static void run_cases(const CommandCase *cases, size_t n) {
 static const CommandCase usage_cases[] = {
         { "help", { "--help" }, 0, "Verbs:", "" },
         { "help in short", { "-h" }, 0, "Verbs:", "" },
+        { "help as a verb", { "help" }, 0, "Verbs:", "" },
+        { "of nothing in particular", { "help", "list" }, 2, "", "takes no arguments" },
         { "help beside anything", { "list", "--help" }, 0, "Verbs:", "" },
         { "version", { "--version" }, 0, "varta-ctl 0", "" },
         { "an unknown verb", { "frobnicate" }, 2, "", "Unknown verb \"frobnicate\". See" },
@@ -119,6 +121,30 @@ static const CommandCase usage_cases[] = {
         { "two columns at once", { "list", "--sort=unit,pid" }, 2, "", "one column is enough" },
         { "units have no status", { "units", "--status=ok" }, 2, "", "does not take --status" },
         { "no number of lines", { "history", "-n", "few" }, 2, "", "--lines=few is not a number" },
+        { "a number is no unit: not to list", { "list", "124" }, 2, "", "varta-ctl status 124;" },
+        { "nor to units", { "units", "--unit=124" }, 2, "", "\"124\" is no unit" },
+        { "nor to history", { "history", "124" }, 2, "", "for a unit of that name: 124.service" },
+        { "nor to show", { "show", "124" }, 2, "", "\"124\" is no unit" },
+        { "nor to recover", { "recover", "124" }, 2, "", "\"124\" is no unit" },
+        { "nor a process by its prefix", { "list", "pid:124" }, 2, "", "\"pid:124\" is no unit" },
+        { "a number is not paused", { "pause", "124" }, 2, "", "For the process: pid:124; for a unit of" },
+        { "nor resumed", { "resume", "124" }, 2, "", "For the process: pid:124;" },
+        { "nor is an empty word everything", { "pause", "" }, 2, "", "nor pid:N." },
+        { "nor for resume", { "resume", "" }, 2, "", "is neither a unit" },
+        { "nor what can be no unit", { "pause", "a/b" }, 2, "", "\"a/b\" is neither a unit" },
+        { "a glob is not recovered", { "recover", "*" }, 2, "", "\"*\" is no unit; one at a time" },
+        { "nor is nothing", { "recover", "" }, 2, "", "\"\" is no unit" },
+        { "the status of nothing", { "status", "" }, 2, "", "\"\" is neither a unit" },
+        { "of half a glob", { "status", "[ab" }, 2, "", "\"[ab\" is neither a unit" },
+        { "of a device", { "status", "-j", "/dev/sda" }, 2, "", "\"/dev/sda\" is neither a unit" },
+        { "a host and a container", { "-H", "a", "-M", "b", "list" }, 2, "", "do not go together" },
+        { "the other way round", { "-Mb", "--host=a", "list" }, 2, "", "do not go together" },
+        { "a root that is nowhere",
+          { "verify", "-j", "--root=/nonexistent" },
+          1,
+          "",
+          "root=/nonexistent: No" },
+        { "a root that is a file", { "cat-config", "--root=/dev/null" }, 1, "", "root=/dev/null: Not a" },
         { "a glob has no policy", { "show", "worker@*" }, 2, "", "\"worker@*\" is no unit" },
         { "show what", { "show" }, 2, "", "varta-ctl show UNIT..." },
         { "the journal of another host",
@@ -340,6 +366,16 @@ START_TEST(test_beat_lines) {
 }
 END_TEST
 
+START_TEST(test_beat_lines_to_nobody) {
+        const char *args[] = { "beat", "--stdin", "--socket=/tmp/varta-test-none.sock", NULL };
+        static Outcome o;
+
+        run(args, "\nnonsense\n\n", &o);
+        ck_assert_msg(o.code == 5 && !o.out[0] && strstr(o.err, "Nothing listens at /tmp"), "%d %s%s",
+                      o.code, o.out, o.err);
+}
+END_TEST
+
 START_TEST(test_beat_fails) {
         static const CommandCase cases[] = {
                 { "nobody there",
@@ -409,7 +445,7 @@ static void remove_root(const char *root) {
 }
 
 START_TEST(test_config) {
-        char root[64], option[80], file[128];
+        char root[64], option[80], file[128], empty[96];
         const CommandCase good[] = {
                 { "a good configuration", { "verify", option }, 0, "No error in 2 files.\n", "" },
                 { "quietly", { "-q", "verify", option }, 0, "", "" },
@@ -427,17 +463,13 @@ START_TEST(test_config) {
                   "[{\"path\":\"/etc/varta/"
                   "varta.conf\",\"contents\":\"[Observer]\\nStallThresholdSec=2s\\n\",\"error\":null}",
                   "" },
-                { "no configuration", { "cat-config", "--root=/nonexistent" }, 0, "", "the defaults hold" },
+                { "no configuration", { "cat-config", empty }, 0, "", "the defaults hold" },
                 { "an instance does not read the first observer's",
                   { "cat-config", option, "--instance=a" },
                   0,
                   "",
                   "the defaults hold" },
-                { "no configuration is right",
-                  { "verify", "--root=/nonexistent" },
-                  0,
-                  "No error in 0 files.\n",
-                  "" },
+                { "no configuration is right", { "verify", empty }, 0, "No error in 0 files.\n", "" },
                 { "a file that is not there",
                   { "verify", "/nonexistent/varta.conf" },
                   1,
@@ -458,6 +490,7 @@ START_TEST(test_config) {
         (void) snprintf(root, sizeof(root), "/tmp/varta-test-root-%d", (int) getpid());
         (void) snprintf(option, sizeof(option), "--root=%s", root);
         (void) snprintf(file, sizeof(file), "%s/etc/varta/varta.conf", root);
+        (void) snprintf(empty, sizeof(empty), "--root=%s/etc", root);
         make_root(root, "[Observer]\nStallThresholdSec=2s\n");
         run_cases(good, ELEMENTSOF(good));
         make_root(root, "[Observer]\nStallThresholdSec=soon\nColour=red\n");
@@ -539,6 +572,7 @@ int main(void) {
                 { "beat sends one frame", test_beat },
                 { "beat --stdin sends one frame per line and survives nonsense", test_beat_lines },
                 { "a beat that cannot be sent says why", test_beat_fails },
+                { "beat --stdin where nobody listens", test_beat_lines_to_nobody },
                 { "the configuration is checked and shown", test_config },
                 { "verify says what FirstBeatSec= needs", test_first_beat },
                 { "a full disk is an error", test_full_disk },

@@ -164,11 +164,32 @@ START_TEST(test_pages_have_headers) {
 }
 END_TEST
 
+/* journalctl -x has something to say of every message. */
+START_TEST(test_catalog) {
+        static char ids[TEXT_MAX], catalog[TEXT_MAX];
+        size_t n = 0;
+
+        read_text("src/daemon/message-ids.h", ids);
+        read_text("docs/catalog/varta.catalog", catalog);
+        for (const char *p = ids; (p = strstr(p, "_ID ")); p++) {
+                const char *id = strchr(p, '"');
+                char wanted[64];
+
+                ck_assert_ptr_nonnull(id);
+                (void) snprintf(wanted, sizeof(wanted), "\n-- %.32s\nSubject: ", id + 1);
+                ck_assert_msg(strstr(catalog, wanted), "the catalog has no%s", wanted);
+                n++;
+        }
+        ck_assert_uint_ge(n, 18);
+}
+END_TEST
+
 int main(void) {
         const NamedTest tests[] = {
                 { "every verb is in the help, the manual page and both completions", test_verbs },
                 { "every option is everywhere", test_options },
                 { "every manual page has a header and a footer", test_pages_have_headers },
+                { "every message is in the catalog", test_catalog },
                 { "the help fits 80 columns", test_width },
                 { "slips of the pen", test_suggestions },
                 { "bash completes", test_bash },

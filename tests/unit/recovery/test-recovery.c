@@ -117,6 +117,21 @@ START_TEST(test_all_fields) {
 }
 END_TEST
 
+/* Over the bus a pause may be told to last longer than time itself. */
+START_TEST(test_paused_for_ever) {
+        static const nsec_t spans[] = { 0, NSEC_INFINITY, NSEC_INFINITY - 1 };
+        World w;
+
+        world_init(&w);
+        for (size_t i = 0; i < ELEMENTSOF(spans); i++) {
+                ck_assert_int_eq(recovery_pause(w.recovery, "a.service", spans[i], "why"), 0);
+                ck_assert_str_eq(w.records[i].sentence,
+                                 "Recovery of a.service is paused until it is resumed by hand: why.");
+        }
+        world_done(&w);
+}
+END_TEST
+
 START_TEST(test_systemd_cannot_be_reached) {
         WorldAgent *a, *b, *c;
         World w;
@@ -332,6 +347,7 @@ int main(void) {
         const TTest *tests[] = {
                 test_refused_here,
                 test_all_fields,
+                test_paused_for_ever,
                 test_systemd_cannot_be_reached,
                 test_reload_judges_again,
                 test_every_stall_is_a_new_one,
