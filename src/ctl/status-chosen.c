@@ -212,7 +212,7 @@ int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *err
  */
 static void fetch_events(const Status *s, const char *unit, uint32_t pid, PastView *ret) {
         char *args[] = { (char *) unit };
-        const Options none = { .user = s->options->user };
+        const Options none = { .user = s->options->user, .instance = s->options->instance };
         const PastQuery query = {
                 .options = &none,
                 .args = args,

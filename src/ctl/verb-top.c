@@ -29,6 +29,7 @@
 #include "ctl/screen.h"
 #include "ctl/status.h"
 #include "ctl/table.h"
+#include "util/instance.h"
 #include "util/parse.h"
 #include "util/text.h"
 
@@ -60,10 +61,11 @@ typedef struct Top {
 /* ---- The picture --------------------------------------------------------------------------------------------- */
 
 static void put_state(const Top *t, FILE *f) {
-        char span[FORMAT_TIME_MAX], now[FORMAT_TIME_MAX], text[sizeof(t->trouble)];
+        char span[FORMAT_TIME_MAX], now[FORMAT_TIME_MAX], text[sizeof(t->trouble)], name[INSTANCE_NAME_SIZE];
         const ObserverView *o = &t->fleet.observer;
 
-        (void) fprintf(f, "varta %s, ", t->fleet.idle ? "idle" : output_text(text, sizeof(text), o->state));
+        (void) fprintf(f, "%s %s, ", instance_name(name, "varta", t->options->instance, ""),
+                       t->fleet.idle ? "idle" : output_text(text, sizeof(text), o->state));
         if (!t->fleet.idle && t->has_clock)
                 (void) fprintf(f, "up %s, ",
                                format_rough_span(span, sizeof(span), nsec_sub(t->clock, o->start)));

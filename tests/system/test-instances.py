@@ -135,6 +135,9 @@ def _(rig):
     rig.run(["kill", "-USR1", *map(str, old)])
     wait_for(lambda: any((e["kind"], e["reason"]) == ("finished", "recovered") for e in answer(rig, "a", "history")), 20, "the recovery")
     expect(set(beats(rig, "a", "shard@a.service")).isdisjoint(old), "the process is the old one")
+    card = ctl(rig, "a", "status", "shard@a.service", check=False).stdout
+    expect("stalled: no beat" in card, f"the card does not have what the instance wrote in the journal: {card}")
+    expect(ctl(rig, "a", "top").stdout.startswith("varta@a "), "top does not say whose picture it is")
     for instance in ("", "7"):
         expect_equal((prop(rig, instance, "Stalls"), answer(rig, instance, "history")), (0, []), f"stalls and history of {instance!r}")
     expect_equal({unit: rig.show(unit, "InvocationID") for unit in others}, others, "invocations of the others")
