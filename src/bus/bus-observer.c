@@ -292,8 +292,9 @@ static int method_find_agents(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
 
-        /* A unit without agents is not in the table. */
-        if (!name[0] || observer_unit_by_name(s->observer, name, &unit) >= 0)
+        /* A unit without agents is not in the table, and what is longer than a name is none. */
+        if (!name[0] ||
+            (strlen(name) < UNIT_NAME_SIZE && observer_unit_by_name(s->observer, name, &unit) >= 0))
                 n = observer_find(s->observer, unit, pid, cursor, s->page, page_size(max), &next);
         return reply_page(s, m, n, next);
 }

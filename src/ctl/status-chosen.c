@@ -81,14 +81,20 @@ static json_object *pauses_to_json(const Status *s, const UnitRow *u, const Agen
 }
 
 static void put_unit_card(const Status *s, const UnitRow *u) {
-        char buf[FORMAT_TIME_MAX];
+        char buf[FORMAT_TIME_MAX], critical[32] = "", degraded[32] = "";
+
+        /* Those who are may be beyond the page of processes that is shown. */
+        if (u->critical > 0)
+                (void) snprintf(critical, sizeof(critical), ", %u critical", u->critical);
+        if (u->degraded > 0)
+                (void) snprintf(degraded, sizeof(degraded), ", %u degraded", u->degraded);
 
         card_title(unit_colour(u), unit_glyph(u), u->name, NULL);
         card_line("State", "%s", u->state);
         if (u->mode[0])
                 card_line("Mode", "%s", u->mode);
         put_pauses(s, u, NULL);
-        card_line("Agents", "%u, %u stalled", u->agents, u->stalled);
+        card_line("Agents", "%u, %u stalled%s%s", u->agents, u->stalled, critical, degraded);
         card_line("Restarts", "%" PRIu64, u->restarts);
         if (u->last_outcome[0])
                 card_line("Last outcome", "%s", u->last_outcome);

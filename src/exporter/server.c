@@ -49,6 +49,9 @@
 /* The loop's default, a quarter of a second, would be a dozen turns at a time. */
 #define TURN_ACCURACY_USEC (USEC_PER_SEC / PACE_RATE)
 
+/* Turns of the library before others of the loop have theirs: connections may close in each of them. */
+#define TURNS_MAX 8U
+
 /* What a reader has for sure when all places are taken. Prometheus takes milliseconds. */
 #define READ_USEC (2 * USEC_PER_SEC)
 
@@ -139,10 +142,11 @@ static void client_end(Client *c) {
         client_resume(c);
 }
 
-/* The last place is taken: who has been there longest without asking gives up theirs, or else the oldest of those who read,
- * as soon as it has had its time. */
-static void make_room(Server *s) {
-        Client *reader = NULL;
+/* The last place is taken. Who has been there longest without asking gives up theirs; or else who has waited longest for a
+ * turn is answered now, so that turns never keep anybody out; or else the oldest of those who read leaves as soon as it has had
+ * its time. */
+static void make_room(Server *s, bool somebody_came) {
+        Client *queued = NULL, *reader = NULL;
 
         for (Client *c = s->first; c && c->next; c = c->next) {
                 if (c->deadline == USEC_INFINITY)
@@ -151,10 +155,14 @@ static void make_room(Server *s) {
                         client_end(c);
                         return;
                 }
+                if (!queued && c->state == CLIENT_QUEUED && c->suspended)
+                        queued = c;
                 if (!reader && c->state == CLIENT_READING)
                         reader = c;
         }
-        if (reader)
+        if (queued && somebody_came)
+                client_resume(queued);
+        else if (!queued && reader)
                 reader->deadline = MIN(reader->deadline, reader->answered + READ_USEC);
 }
 
@@ -183,7 +191,7 @@ static void client_add(Server *s, struct MHD_Connection *connection, void **ret_
                 s->first = c;
         s->last = c;
         if (++s->n_clients >= CONNECTIONS_MAX)
-                make_room(s);
+                make_room(s, true);
         *ret_context = c;
         arm_deadlines(s);
 }
@@ -228,13 +236,17 @@ static Client *client_of(struct MHD_Connection *connection) {
 static void listener_turn(Listener *l) {
         MHD_UNSIGNED_LONG_LONG wait;
 
+        l->server->left = true;
+
         /* At its limit the library does not look at the listening socket. When a place becomes free it begins to look again with
          * its next turn, which nothing would bring about while all others are silent. */
-        do {
+        for (unsigned i = 0; l->server->left && i < TURNS_MAX; i++) {
                 l->server->left = false;
                 (void) MHD_run(l->daemon);
-        } while (l->server->left);
-        if (MHD_get_timeout(l->daemon, &wait) != MHD_YES) {
+        }
+        if (l->server->left)
+                wait = 0;
+        else if (MHD_get_timeout(l->daemon, &wait) != MHD_YES) {
                 (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
                 return;
         }
@@ -443,7 +455,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
                 c->state = CLIENT_READING;
                 c->answered = clock_now();
                 if (c->server->n_clients >= CONNECTIONS_MAX)
-                        make_room(c->server);
+                        make_room(c->server, false);
                 arm_deadlines(c->server);
         }
         return r;

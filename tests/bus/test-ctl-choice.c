@@ -164,6 +164,9 @@ START_TEST(test_many_paused) {
                 "\n\n○ worker@21.service: 1 agent, 1 critical, paused, mode warn\n○ 11 units:",
                 ""
         };
+        static const CtlCase card = {
+                "and so has the card", { "status", "worker@21" }, 4, "Agents: 1, 0 stalled, 1 critical\n", ""
+        };
         static Outcome o;
         CtlStage s;
 
@@ -179,6 +182,7 @@ START_TEST(test_many_paused) {
         ck_assert_msg(!strstr(o.out, "worker@"), "%s", o.out);
         fixture_beat(&s.f, 21, VLP_STATUS_CRITICAL);
         ctl_stage_cases(&s, &ailing, 1);
+        ctl_stage_cases(&s, &card, 1);
         ctl_stage_done(&s);
 }
 END_TEST
