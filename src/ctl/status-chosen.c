@@ -39,10 +39,6 @@ static bool pause_covers(const PauseRow *p, const char *unit) {
         return unit[0] && !pattern_is_process(p->what, &pid) && unit_glob_match(p->what, unit);
 }
 
-static bool pause_holds_agent(const PauseRow *p, const AgentRow *a) {
-        return pause_covers(p, a->unit) || is_paused_alone(p, a);
-}
-
 /* A unit, or one of its processes: its state says nothing of those. */
 static bool pause_holds_unit(const Status *s, const PauseRow *p, const UnitRow *u) {
         if (pause_covers(p, u->name))
@@ -53,7 +49,12 @@ static bool pause_holds_unit(const Status *s, const PauseRow *p, const UnitRow *
         return false;
 }
 
-/* What holds recovery of a unit or (u NULL) of an agent back, since nobody else says until when and why. */
+/* A unit or (u NULL) an agent. */
+static bool pause_holds(const Status *s, const PauseRow *p, const UnitRow *u, const AgentRow *a) {
+        return u ? pause_holds_unit(s, p, u) : pause_covers(p, a->unit) || is_paused_alone(p, a);
+}
+
+/* What holds recovery of it back, since nobody else says until when and why. */
 static void put_pauses(const Status *s, const UnitRow *u, const AgentRow *a) {
         char text[STATUS_PAUSE_SIZE];
         const char *label = "Paused";
@@ -61,7 +62,7 @@ static void put_pauses(const Status *s, const UnitRow *u, const AgentRow *a) {
         for (size_t i = 0; i < s->observer.n_pauses; i++) {
                 const PauseRow *p = &s->observer.pauses[i];
 
-                if (u ? !pause_holds_unit(s, p, u) : !pause_holds_agent(p, a))
+                if (!pause_holds(s, p, u, a))
                         continue;
                 card_line(label, "%s", status_pause(s, p, text, sizeof(text)));
                 label = "";
@@ -74,7 +75,7 @@ static json_object *pauses_to_json(const Status *s, const UnitRow *u, const Agen
         for (size_t i = 0; i < s->observer.n_pauses; i++) {
                 const PauseRow *p = &s->observer.pauses[i];
 
-                if (u ? pause_holds_unit(s, p, u) : pause_holds_agent(p, a))
+                if (pause_holds(s, p, u, a))
                         json_object_array_add(array, pause_row_to_json(p));
         }
         return array;
@@ -181,9 +182,9 @@ static int find_paused(Status *s, sd_bus_error *error) {
         int r;
 
         for (size_t i = 0; i < s->observer.n_pauses; i++) {
-                if (!pattern_is_process(s->observer.pauses[i].what, &pid) || pid == 0)
+                if (!pattern_is_process(s->observer.pauses[i].what, &pid))
                         continue;
-                r = agents_view_find(s->bus, "", pid, SIZE_MAX, &s->agents, error);
+                r = agents_view_find_process(s->bus, pid, &s->agents, error);
                 if (r < 0)
                         return r;
         }
@@ -199,9 +200,7 @@ int status_fetch_chosen(Status *s, char **args, size_t n_args, sd_bus_error *err
                         (void) choose(s, args[i]);
                         continue;
                 }
-                if (pid == 0)
-                        continue; /* it would stand for any, and no agent has it */
-                r = agents_view_find(s->bus, "", pid, SIZE_MAX, &s->agents, error);
+                r = agents_view_find_process(s->bus, pid, &s->agents, error);
                 if (r < 0)
                         return r;
         }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ctl/unread.h"
+#include "util/unit-name.h"
 
 #define SYSTEMD        "org.freedesktop.systemd1"
 #define SYSTEMD_UNITS  "/org/freedesktop/systemd1/unit"
@@ -48,10 +49,9 @@ static bool is_listened_to(const ObserverView *v, const char *name) {
 /* Returns whether the socket is wanted and not read. */
 static int is_unread(sd_bus *bus, const ObserverView *v, const char *socket) {
         _cleanup_free_ char *active = NULL, *enabled = NULL, *name = NULL;
-        size_t n = strlen(socket);
         int r;
 
-        if (n < STRLEN(".socket") || strcmp(socket + n - STRLEN(".socket"), ".socket") != 0)
+        if (!unit_name_has_suffix(socket, ".socket"))
                 return false;
         r = unit_property(bus, socket, SYSTEMD_UNIT, "ActiveState", &active);
         if (r >= 0)

@@ -38,8 +38,7 @@ static CtlExit find_by_pid(const Options *options, sd_bus *bus, uint32_t pid, ui
         uint64_t id = 0;
         int r;
 
-        /* No agent has pid 0, which stands for any. */
-        r = pid == 0 ? 0 : agents_view_find(bus, "", pid, SIZE_MAX, &v, &error);
+        r = agents_view_find_process(bus, pid, &v, &error);
         if (r < 0)
                 return link_failed(options, bus, r, &error);
 

@@ -27,6 +27,13 @@ static const char *what(char **args, size_t n_args, char buf[static PATTERN_SIZE
         return pattern_unit(args[0], buf);
 }
 
+/* The bus, once it is clear that the argument can be meant: a unit, a glob, or pid:N. */
+static CtlExit open_for(const Options *options, char **args, size_t n_args, sd_bus **ret) {
+        CtlExit code = n_args > 0 ? pattern_check_word(args[0], true) : CTL_OK;
+
+        return code == CTL_OK ? link_open(options, ret) : code;
+}
+
 /* Whether the observer knows a unit that the name or glob means; when it cannot be asked, nothing is known to be wrong. */
 static bool unit_is_known(sd_bus *bus, const char *glob) {
         _cleanup_(units_view_done) UnitsView v = {};
@@ -42,7 +49,7 @@ static bool unit_is_known(sd_bus *bus, const char *glob) {
 static bool process_is_known(sd_bus *bus, uint32_t pid) {
         _cleanup_(agents_view_done) AgentsView v = {};
 
-        return agents_view_find(bus, "", pid, 1, &v, NULL) < 0 || v.n_rows > 0;
+        return agents_view_find_process(bus, pid, &v, NULL) < 0 || v.n_rows > 0;
 }
 
 static void remark_on_nobody(const Options *options, sd_bus *bus, const char *paused) {
@@ -72,9 +79,7 @@ CtlExit verb_pause(const Options *options, char **args, size_t n_args) {
                 ctl_error("--for=%s is no span of time; allowed: such as 30min, 2h, 1d.", options->span);
                 return CTL_USAGE;
         }
-        code = n_args > 0 ? pattern_check_word(args[0], true) : CTL_OK;
-        if (code == CTL_OK)
-                code = link_open(options, &bus);
+        code = open_for(options, args, n_args, &bus);
         if (code != CTL_OK)
                 return code;
 
@@ -95,9 +100,7 @@ CtlExit verb_resume(const Options *options, char **args, size_t n_args) {
         CtlExit code;
         int r;
 
-        code = n_args > 0 ? pattern_check_word(args[0], true) : CTL_OK;
-        if (code == CTL_OK)
-                code = link_open(options, &bus);
+        code = open_for(options, args, n_args, &bus);
         if (code != CTL_OK)
                 return code;
 

@@ -425,6 +425,11 @@ int agents_view_find(sd_bus *bus, const char *unit, uint32_t pid, size_t enough,
         return r;
 }
 
+int agents_view_find_process(sd_bus *bus, uint32_t pid, AgentsView *v, sd_bus_error *error) {
+        /* On the bus it stands for any. */
+        return pid == 0 ? 0 : agents_view_find(bus, "", pid, SIZE_MAX, v, error);
+}
+
 void agents_view_done(AgentsView *v) {
         for (size_t i = 0; i < v->n_pages; i++)
                 sd_bus_message_unref(v->pages[i]);

@@ -84,6 +84,8 @@ int agents_view_fetch_ailing(sd_bus *bus, AgentsView *ret, sd_bus_error *error);
  * `enough`. Returns as above; the view is usable whatever happens. */
 int agents_view_find(sd_bus *bus, const char *unit, uint32_t pid, size_t enough, AgentsView *v,
                      sd_bus_error *error);
+/* The same, of one process: none for pid 0, which no agent has. */
+int agents_view_find_process(sd_bus *bus, uint32_t pid, AgentsView *v, sd_bus_error *error);
 /* Nobody reads more lines of trouble than this; whoever wants all of them lists all agents. */
 #define AILING_ENOUGH 1000U
 void agents_view_done(AgentsView *v);
