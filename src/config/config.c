@@ -186,11 +186,6 @@ unsigned config_n_warnings(const Config *config) {
         return config->n_warnings;
 }
 
-bool config_is_degraded(const Config *config) {
-        assert(config);
-        return config->n_errors > 0;
-}
-
 const ObserverConfig *config_observer(const Config *config) {
         assert(config && config->finished);
         return &config->resolved;

@@ -257,8 +257,6 @@ int config_finish(Config *config, ConfigReport report, void *userdata);
 
 unsigned config_n_errors(const Config *config);
 unsigned config_n_warnings(const Config *config);
-/* State `degraded-config`: the same as config_n_errors() > 0, for a start that goes on with defaults. */
-bool config_is_degraded(const Config *config);
 
 /* ---- Asking; after config_finish() ------------------------------------------------------------------------ */
 

@@ -83,7 +83,7 @@ static void check_unit(const Config *config, const char *unit) {
         CHECK((p.restart_limit.count == 0) == (p.restart_limit.span == 0));
         CHECK((p.action.verb == UNIT_ACTION_START) == (p.action.unit[0] != '\0'));
         CHECK(p.is_protected == config_unit_is_protected(config, unit));
-        CHECK(!p.is_degraded || (p.mode == UNIT_MODE_WARN && config_is_degraded(config)));
+        CHECK(!p.is_degraded || (p.mode == UNIT_MODE_WARN && config_n_errors(config) > 0));
 
         if (p.action.unit[0])
                 (void) config_expand_unit(p.action.unit, unit, UINT32_MAX, buf, sizeof(buf));
